@@ -1,0 +1,3 @@
+//! wirefall on the command line.
+
+fn main() {}
