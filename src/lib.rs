@@ -14,9 +14,9 @@
 //! A module may use those above it in this list; edges may use everything pure but `render`; `cli` uses everything.
 //!
 //! - `time`: pure
+//! - `target`: pure
 //! - `event`: pure
 //! - `trace`: pure
-//! - `target`: pure
 
 pub mod event;
 pub mod target;

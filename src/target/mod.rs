@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::time::Nanos;
-use crate::trace::Secrets;
 
 /// Everything that one run of the client is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -349,4 +348,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self { connect: Nanos::from_secs(30), total: Nanos::from_secs(300) }
     }
+}
+
+/// Whether credentials stay in traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are replaced before a trace exists.
+    #[default]
+    Redact,
+    /// They stay (`--show-secrets`).
+    Show,
 }

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use super::redact::{Secrets, redact_headers, redact_url};
+use super::redact::{redact_headers, redact_url};
 use super::sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
 use super::{Context, Outcome, Schema, Subject, Timeline, Trace, WaitSplit};
 use crate::event::{
     Answer, Attempt, AttemptId, Certificate, DnsSource, Endpoints, Event, Evidence, Fact, Failure, Mark, Moment, Phase,
     QueryId, Question, RequestHead, ResponseHead, TlsSession, TransportCounters,
 };
+use crate::target::Secrets;
 use crate::time::{Monotonic, Nanos, Timestamp};
 
 impl Trace {

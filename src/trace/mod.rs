@@ -4,7 +4,7 @@
 //! the failure. The JSON form is the contract `wirefall/trace/1`; times in it are integer nanoseconds from the trace's start.
 //!
 //! Invariants: phases are contiguous and sum to the total ([`Timeline`]); no secret is in a trace unless it was asked for
-//! ([`Secrets`]).
+//! ([`crate::target::Secrets`]).
 
 mod assemble;
 mod id;
@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::TransportCounters;
 pub use crate::event::{Evidence, Failure, FailureCode, Phase};
+use crate::target::Secrets;
 use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
 pub use id::{TraceId, TraceIdError};
-pub use redact::{Secrets, redact_headers, redact_url};
+pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
 pub use timeline::{Span, Timeline, TimelineError};
 pub use wait::{Method, WaitSplit};

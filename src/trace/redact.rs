@@ -2,16 +2,6 @@
 
 use crate::event::Headers;
 
-/// Whether credentials stay in a trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Secrets {
-    /// Replace them with a placeholder.
-    #[default]
-    Redact,
-    /// Keep them (`--show-secrets`).
-    Show,
-}
-
 /// What stands where a secret stood.
 const REPLACEMENT: &str = "[redacted]";
 
