@@ -17,8 +17,10 @@
 //! - `target`: pure
 //! - `event`: pure
 //! - `trace`: pure
+//! - `probe`: edge
 
 pub mod event;
+pub mod probe;
 pub mod target;
 pub mod time;
 pub mod trace;

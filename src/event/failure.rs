@@ -129,6 +129,8 @@ failure_codes! {
     HttpBadContentCoding = "http.bad_content_coding", 1;
     /// The request cannot be made: a file is missing, an option does not fit.
     ClientCannotSend = "client.cannot_send", 1;
+    /// The body cannot be written where the user wants it.
+    ClientCannotWrite = "client.cannot_write", 1;
     /// The user pressed Ctrl-C.
     ClientInterrupted = "client.interrupted", 130;
 }

@@ -80,11 +80,16 @@ impl Moments {
         })
     }
 
-    /// The start as witnessed, or else the earliest stamp of anything.
+    /// The start as witnessed, or else the first query or connection attempt, or else the earliest stamp of anything.
     fn start(&self) -> Mark {
         let nothing = Mark { at: Timestamp::from_nanos(0), error: Nanos::ZERO, source: Evidence::User };
+        let is_first_step = |moment: &&Moment| matches!(moment, Moment::QuerySent(_) | Moment::AttemptStarted(_));
+        let first_step = || {
+            let steps = self.0.keys().filter(is_first_step);
+            steps.filter_map(|moment| self.best(*moment)).min_by_key(|mark| mark.at)
+        };
         let earliest = || self.0.values().flatten().copied().min_by_key(|mark| mark.at);
-        self.best(Moment::Start).or_else(earliest).unwrap_or(nothing)
+        self.best(Moment::Start).or_else(first_step).or_else(earliest).unwrap_or(nothing)
     }
 
     /// How much later than the best witness this program noticed the arrivals that end phases.
@@ -339,7 +344,6 @@ mod tests {
                 version: "HTTP/1.1".to_owned(),
                 headers: vec![("authorization".to_owned(), "Bearer secret".to_owned())],
                 body_bytes: 0,
-                header_bytes: 10,
             })),
         ]);
         let text = serde_json::to_string(&trace).unwrap();

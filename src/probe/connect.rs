@@ -1,0 +1,392 @@
+//! TCP: Happy Eyeballs (RFC 8305) with every attempt on record.
+//!
+//! The order is pure and lives in [`Order`]; the sockets are here. An attempt is started when there is none, when the one
+//! before it has had its time ([`crate::target::Route::attempt_delay`]), or when the one before it failed.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::clock;
+use super::deadline::{Deadline, Ended};
+use super::dns::{Addresses, Lookup};
+use super::fault::{self, fault};
+use super::kernel;
+use super::recorder::Recorder;
+use super::socket::{Arrival, StampedStream};
+use crate::event::{Attempt, AttemptId, AttemptResult, Evidence, Fact, Failure, FailureCode, Mark, Moment, Phase};
+use crate::target::Interface;
+use crate::time::{ClockSync, Monotonic, Nanos, Timestamp};
+
+/// How long an answer of the second family waits for one of the first (RFC 8305 §3, Resolution Delay).
+const RESOLUTION_DELAY: Nanos = Nanos::from_millis(50);
+
+/// A connection that was established.
+#[derive(Debug)]
+pub(crate) struct Dialed {
+    pub(crate) stream: StampedStream,
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: Option<SocketAddr>,
+    /// When the SYN-ACK arrived.
+    pub(crate) established: Arrival,
+}
+
+/// Connects to one of several addresses, without keeping records.
+pub(crate) fn dial(
+    addresses: &[SocketAddr],
+    interface: Option<&Interface>,
+    sync: ClockSync,
+    deadline: &Deadline,
+) -> Result<Dialed, Failure> {
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    let dialer = Dialer { interface, attempt_delay: Nanos::from_millis(250), sync, port };
+    let known = Addresses::Known(addresses.iter().map(SocketAddr::ip).collect());
+    dialer.race(known, &mut Recorder::default(), deadline)
+}
+
+/// Binds a socket as `--interface` says.
+pub(crate) fn bind(socket: &Socket, interface: Option<&Interface>, to: SocketAddr) -> std::io::Result<()> {
+    match interface {
+        None => Ok(()),
+        Some(Interface::Address(address)) if address.is_ipv4() == to.is_ipv4() => {
+            socket.bind(&SocketAddr::new(*address, 0).into())
+        }
+        Some(Interface::Address(_)) => Err(Errno::EADDRNOTAVAIL.into()),
+        Some(Interface::Device(name)) => bind_device(socket, name),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn bind_device(socket: &Socket, name: &str) -> std::io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind_device(_: &Socket, _: &str) -> std::io::Result<()> {
+    Err(Errno::ENOTSUP.into())
+}
+
+/// Connects to a unix socket. There is no handshake on the wire: the user clock serves.
+pub(crate) fn dial_unix(path: &Path, sync: ClockSync, recorder: &mut Recorder) -> Result<StampedStream, Failure> {
+    let id = recorder.next_attempt();
+    let address = path.display().to_string();
+    recorder.noticed(Moment::AttemptStarted(id), clock::now());
+    let connected = SockAddr::unix(path).and_then(|path| {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.connect(&path)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    });
+    let ended = clock::now();
+    recorder.noticed(Moment::AttemptEnded(id), ended);
+    match connected {
+        Ok(socket) => {
+            recorder.learn(Fact::Attempt(id, Attempt { address, result: AttemptResult::Won, error: None }));
+            recorder.noticed(Moment::End(Phase::Connect), ended);
+            Ok(StampedStream::new(socket, sync))
+        }
+        Err(error) => {
+            let errno = error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
+            let error = Some(format!("{errno:?}"));
+            recorder.learn(Fact::Attempt(id, Attempt { address, result: AttemptResult::Failed, error }));
+            let message = format!("{}: {}", path.display(), errno.desc());
+            Err(fault(Phase::Connect, refusal_code(errno), message))
+        }
+    }
+}
+
+/// Which address is tried next: families take turns, IPv6 first (RFC 8305 §4).
+#[derive(Debug, Default)]
+struct Order {
+    v6: VecDeque<IpAddr>,
+    v4: VecDeque<IpAddr>,
+    last_was_v6: bool,
+}
+
+impl Order {
+    fn add(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        for address in addresses {
+            let family = if address.is_ipv6() { &mut self.v6 } else { &mut self.v4 };
+            family.push_back(address);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.v6.is_empty() && self.v4.is_empty()
+    }
+
+    fn next(&mut self) -> Option<IpAddr> {
+        let (preferred, other) =
+            if self.last_was_v6 { (&mut self.v4, &mut self.v6) } else { (&mut self.v6, &mut self.v4) };
+        let address = preferred.pop_front().or_else(|| other.pop_front())?;
+        self.last_was_v6 = address.is_ipv6();
+        Some(address)
+    }
+}
+
+/// A SYN that is out.
+#[derive(Debug)]
+struct InFlight {
+    id: AttemptId,
+    socket: Socket,
+    to: SocketAddr,
+    /// Before and after the call that sends the SYN: the SYN left in between.
+    called: (Timestamp<Monotonic>, Timestamp<Monotonic>),
+}
+
+/// Connects to one host and port.
+#[derive(Debug)]
+pub(crate) struct Dialer<'a> {
+    pub(crate) interface: Option<&'a Interface>,
+    pub(crate) attempt_delay: Nanos,
+    pub(crate) sync: ClockSync,
+    pub(crate) port: u16,
+}
+
+/// One race under way.
+struct Race<'a> {
+    dialer: &'a Dialer<'a>,
+    lookup: Option<Lookup>,
+    order: Order,
+    in_flight: Vec<InFlight>,
+    refusals: Vec<(SocketAddr, Errno)>,
+    next_start: Timestamp<Monotonic>,
+}
+
+impl Dialer<'_> {
+    /// Races attempts to the addresses, as they become known, until one is established.
+    pub(crate) fn race(
+        &self,
+        addresses: Addresses,
+        recorder: &mut Recorder,
+        deadline: &Deadline,
+    ) -> Result<Dialed, Failure> {
+        let mut order = Order::default();
+        let lookup = match addresses {
+            Addresses::Known(addresses) => {
+                order.add(addresses);
+                None
+            }
+            Addresses::Asked(lookup) => Some(lookup),
+        };
+        let next_start = Timestamp::default();
+        let mut race =
+            Race { dialer: self, lookup, order, in_flight: Vec::new(), refusals: Vec::new(), next_start };
+        let result = race.await_addresses(recorder, deadline).and_then(|()| race.run(recorder, deadline));
+        race.conclude(result.as_ref().ok().map(|dialed| dialed.remote.ip()), recorder);
+        result
+    }
+
+    fn start(&self, to: IpAddr, recorder: &mut Recorder) -> Result<InFlight, (AttemptId, SocketAddr, Errno)> {
+        let to = SocketAddr::new(to, self.port);
+        let id = recorder.next_attempt();
+        let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
+        let socket = self.socket(to).map_err(|error| (id, to, errno(error)))?;
+        let before = clock::now();
+        recorder.noticed(Moment::AttemptStarted(id), before);
+        let called = socket.connect(&to.into());
+        let after = clock::now();
+        match called.map_err(errno) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(InFlight { id, socket, to, called: (before, after) }),
+            Err(errno) => Err((id, to, errno)),
+        }
+    }
+
+    fn socket(&self, to: SocketAddr) -> std::io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        // Requests and handshakes are written in several pieces; Nagle would hold the later ones back for a round trip.
+        socket.set_tcp_nodelay(true)?;
+        bind(&socket, self.interface, to)?;
+        // Without stamps the user clock serves, and the trace says so.
+        let _ = kernel::stamp_arrivals(&socket);
+        Ok(socket)
+    }
+}
+
+impl Race<'_> {
+    /// Waits for an address worth trying: one of the first family, or one of the second that has waited long enough.
+    fn await_addresses(&mut self, recorder: &mut Recorder, deadline: &Deadline) -> Result<(), Failure> {
+        let mut second_since = None;
+        while let Some(lookup) = &mut self.lookup {
+            self.order.add(lookup.take_in(recorder));
+            if !self.order.is_empty() {
+                let since = *second_since.get_or_insert_with(clock::now);
+                if lookup.preferred_is_known() || clock::now().since(since) >= RESOLUTION_DELAY {
+                    return Ok(());
+                }
+            } else if !lookup.is_pending() {
+                return Err(lookup.failure());
+            }
+            let patience = if self.order.is_empty() { deadline.clone() } else { deadline.within(RESOLUTION_DELAY) };
+            if patience.wait(lookup.as_fd(), PollFlags::POLLIN).is_err()
+                && let Err(ended) = deadline.check()
+            {
+                return Err(lookup.ended(ended));
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, recorder: &mut Recorder, deadline: &Deadline) -> Result<Dialed, Failure> {
+        loop {
+            if let Some(lookup) = &mut self.lookup {
+                self.order.add(lookup.take_in(recorder));
+            }
+            self.start_what_is_due(recorder);
+            let resolving = self.lookup.as_ref().is_some_and(Lookup::is_pending);
+            if self.in_flight.is_empty() && self.order.is_empty() && !resolving {
+                return Err(self.all_failed());
+            }
+            self.wait(deadline)?;
+            if let Some(won) = self.collect(recorder) {
+                return Ok(self.establish(won, recorder));
+            }
+        }
+    }
+
+    fn start_what_is_due(&mut self, recorder: &mut Recorder) {
+        while self.in_flight.is_empty() || clock::now() >= self.next_start {
+            let Some(address) = self.order.next() else { return };
+            match self.dialer.start(address, recorder) {
+                Ok(attempt) => {
+                    self.in_flight.push(attempt);
+                    self.next_start = clock::now() + self.dialer.attempt_delay;
+                }
+                Err((id, to, errno)) => self.refused(id, to, errno, recorder),
+            }
+        }
+    }
+
+    fn wait(&self, deadline: &Deadline) -> Result<(), Failure> {
+        let resolving = self.lookup.iter().filter(|lookup| lookup.is_pending()).map(AsFd::as_fd);
+        let mut interests: Vec<PollFd<'_>> = resolving
+            .map(|bell| PollFd::new(bell, PollFlags::POLLIN))
+            .chain(self.in_flight.iter().map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT)))
+            .collect();
+        let until_next = self.next_start.since(clock::now());
+        let patience = if self.order.is_empty() { deadline.clone() } else { deadline.within(until_next) };
+        let waited = patience.poll(&mut interests);
+        match (waited, deadline.check()) {
+            (Ok(()), _) | (Err(_), Ok(())) => Ok(()),
+            (Err(_), Err(ended)) => Err(self.ended(ended)),
+        }
+    }
+
+    /// Takes in what became of attempts; returns the one that won.
+    fn collect(&mut self, recorder: &mut Recorder) -> Option<InFlight> {
+        let mut index = 0;
+        while let Some(attempt) = self.in_flight.get(index) {
+            match attempt.socket.take_error() {
+                Ok(None) if attempt.socket.peer_addr().is_ok() => return Some(self.in_flight.swap_remove(index)),
+                Ok(None) => index += 1,
+                Ok(Some(error)) | Err(error) => {
+                    let attempt = self.in_flight.swap_remove(index);
+                    let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                    self.refused(attempt.id, attempt.to, errno, recorder);
+                    self.next_start = clock::now();
+                }
+            }
+        }
+        None
+    }
+
+    fn establish(&self, won: InFlight, recorder: &mut Recorder) -> Dialed {
+        let noticed = clock::now();
+        let state = kernel::tcp_state(&won.socket);
+        // The kernel's first round trip is that of the SYN, unless a SYN was lost: then nothing says which one it answers.
+        let syn_round_trip = state.filter(|state| state.total_retransmits == 0).and_then(|state| state.min_rtt);
+        let (before, after) = won.called;
+        let kernel = syn_round_trip.map(|rtt| Mark {
+            at: before + rtt,
+            error: after.since(before) + Nanos::from_micros(1),
+            source: Evidence::Kernel,
+        });
+        let established = Arrival { noticed, kernel };
+        recorder.arrived(Moment::AttemptEnded(won.id), established);
+        let attempt = Attempt { address: won.to.to_string(), result: AttemptResult::Won, error: None };
+        recorder.learn(Fact::Attempt(won.id, attempt));
+        if let Some(rtt) = syn_round_trip {
+            recorder.learn(Fact::SynRoundTrip(rtt));
+        }
+        let local = won.socket.local_addr().ok().and_then(|address| address.as_socket());
+        Dialed { stream: StampedStream::new(won.socket, self.dialer.sync), remote: won.to, local, established }
+    }
+
+    fn refused(&mut self, id: AttemptId, to: SocketAddr, errno: Errno, recorder: &mut Recorder) {
+        recorder.noticed(Moment::AttemptEnded(id), clock::now());
+        let error = Some(format!("{errno:?}"));
+        let attempt = Attempt { address: to.to_string(), result: AttemptResult::Failed, error };
+        recorder.learn(Fact::Attempt(id, attempt));
+        self.refusals.push((to, errno));
+    }
+
+    fn ended(&self, ended: Ended) -> Failure {
+        let out: Vec<String> = self.in_flight.iter().map(|attempt| attempt.to.to_string()).collect();
+        fault::ended(Phase::Connect, ended, &format!("connecting to {}", out.join(", ")))
+    }
+
+    /// The most telling refusal: that nobody listens says more than that nobody answers.
+    fn all_failed(&self) -> Failure {
+        let telling = |errno: Errno| match refusal_code(errno) {
+            FailureCode::ConnectRefused => 0,
+            FailureCode::ConnectTimeout => 1,
+            FailureCode::ConnectUnreachable => 2,
+            _ => 3,
+        };
+        let Some((_, errno)) = self.refusals.iter().min_by_key(|(_, errno)| telling(*errno)) else {
+            return self.lookup.as_ref().map_or_else(
+                || fault(Phase::Connect, FailureCode::ConnectFailed, "there is no address to connect to"),
+                Lookup::failure,
+            );
+        };
+        let each: Vec<String> =
+            self.refusals.iter().map(|(to, errno)| format!("{to}: {}", errno.desc().to_lowercase())).collect();
+        fault(Phase::Connect, refusal_code(*errno), each.join("; "))
+    }
+
+    /// Attempts that are still out lost the race; resolution ended where its answer was used.
+    fn conclude(&mut self, used: Option<IpAddr>, recorder: &mut Recorder) {
+        for attempt in &self.in_flight {
+            recorder.noticed(Moment::AttemptEnded(attempt.id), clock::now());
+            let address = attempt.to.to_string();
+            let result = AttemptResult::Abandoned;
+            recorder.learn(Fact::Attempt(attempt.id, Attempt { address, result, error: None }));
+        }
+        if let Some(lookup) = &mut self.lookup {
+            lookup.take_in(recorder);
+            lookup.record_end(used, recorder);
+        }
+    }
+}
+
+const fn refusal_code(errno: Errno) -> FailureCode {
+    match errno {
+        Errno::ECONNREFUSED | Errno::ENOENT => FailureCode::ConnectRefused,
+        Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EADDRNOTAVAIL => FailureCode::ConnectUnreachable,
+        Errno::ETIMEDOUT => FailureCode::ConnectTimeout,
+        _ => FailureCode::ConnectFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_ipv6_first() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut order = Order::default();
+        order.add(["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(address));
+        let tried: Vec<IpAddr> = std::iter::from_fn(|| order.next()).collect();
+        assert_eq!(tried, ["2001:db8::1", "192.0.2.1", "192.0.2.2"].map(address));
+        order.add(["192.0.2.3", "2001:db8::2"].map(address));
+        let tried: Vec<IpAddr> = std::iter::from_fn(|| order.next()).collect();
+        assert_eq!(tried, ["2001:db8::2", "192.0.2.3"].map(address));
+    }
+}

@@ -1,0 +1,173 @@
+//! One family's share of a lookup: which names to ask for, whom, how often.
+
+use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Sender;
+
+use hickory_proto::rr::Name;
+
+use super::exchange::{Exchanged, NoAnswer, Server, Wire};
+use super::message::{Record, parse_name, without_root};
+use super::{Update, tell};
+use crate::event::{Answer, Event, Fact, Failure, FailureCode, Moment, Phase, Question, QueryId};
+use crate::probe::clock;
+use crate::probe::deadline::Deadline;
+use crate::probe::fault::fault;
+use crate::probe::recorder::Recorder;
+use crate::probe::socket::Arrival;
+use crate::probe::tls::TlsClient;
+use crate::target::Interface;
+use crate::time::{ClockSync, Nanos};
+
+/// What servers said of one family.
+#[derive(Debug)]
+pub(super) struct FamilyAnswer {
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) arrival: Arrival,
+}
+
+/// Asks for one record type, until there is an answer or nobody is left to ask.
+pub(super) struct Asker {
+    pub(super) servers: Arc<Vec<Server>>,
+    pub(super) interface: Option<Interface>,
+    pub(super) tls: TlsClient,
+    pub(super) candidates: Vec<String>,
+    pub(super) record: Record,
+    pub(super) timeout: Nanos,
+    pub(super) attempts: u32,
+    pub(super) queries: Arc<AtomicU32>,
+    pub(super) sync: ClockSync,
+    pub(super) deadline: Deadline,
+    pub(super) updates: Sender<Update>,
+    pub(super) bell: UnixStream,
+}
+
+/// What asking for one name came to.
+enum Named {
+    Found(FamilyAnswer),
+    /// The name has no such record, or does not exist: the next name of the search list may.
+    Nothing(FailureCode),
+    /// No server gave a usable answer.
+    Failed(Failure),
+}
+
+impl Asker {
+    pub(super) fn run(self) {
+        let result = self.ask_all();
+        tell(&self.updates, &self.bell, Update::Done(self.record, result));
+    }
+
+    fn ask_all(&self) -> Result<FamilyAnswer, Failure> {
+        let mut nothing = FailureCode::DnsNxdomain;
+        for candidate in &self.candidates {
+            let name = parse_name(candidate)
+                .map_err(|error| fault(Phase::Dns, FailureCode::DnsNxdomain, error.to_string()))?;
+            match self.ask_for(&name) {
+                Named::Found(answer) => return Ok(answer),
+                Named::Nothing(FailureCode::DnsNoAddresses) => nothing = FailureCode::DnsNoAddresses,
+                Named::Nothing(_) => {}
+                Named::Failed(failure) => return Err(failure),
+            }
+        }
+        let record = self.record.as_str();
+        let message = match (nothing, self.candidates.as_slice()) {
+            (FailureCode::DnsNoAddresses, _) => format!("{} has no {record} record", self.candidates.join(", ")),
+            (_, [only]) => format!("{only} does not exist"),
+            (_, several) => format!("none of {} exists", several.join(", ")),
+        };
+        Err(fault(Phase::Dns, nothing, message))
+    }
+
+    fn ask_for(&self, name: &Name) -> Named {
+        let mut failure = None;
+        let mut sent_before = 0;
+        for _ in 0..self.attempts {
+            for server in self.servers.iter() {
+                let exchanged = self.ask_server(server, name, sent_before);
+                sent_before += 1;
+                match exchanged {
+                    Ok((answer, arrival)) => match answer.rcode.as_str() {
+                        "NOERROR" if answer.addresses.is_empty() => {
+                            return Named::Nothing(FailureCode::DnsNoAddresses);
+                        }
+                        "NOERROR" => return Named::Found(FamilyAnswer { addresses: answer.addresses, arrival }),
+                        "NXDOMAIN" => return Named::Nothing(FailureCode::DnsNxdomain),
+                        rcode => {
+                            let message = format!("{} answered {rcode} for {}", server.label(), without_root(name));
+                            failure = Some(fault(Phase::Dns, FailureCode::DnsServerFailure, message));
+                        }
+                    },
+                    Err(no_answer) => failure = Some(no_answer.explain(server, &without_root(name))),
+                }
+                if self.deadline.check().is_err() {
+                    break;
+                }
+            }
+        }
+        Named::Failed(failure.unwrap_or_else(|| {
+            fault(Phase::Dns, FailureCode::DnsUnreachable, "no DNS server is configured (name one with --dns-servers)")
+        }))
+    }
+
+    /// Asks one server; an answer that did not fit into a datagram is asked for again over TCP.
+    fn ask_server(&self, server: &Server, name: &Name, sent_before: u32) -> Result<(Answer, Arrival), NoAnswer> {
+        let wires: &[Wire] = server.wires();
+        let mut result = Err(NoAnswer::TimedOut);
+        for wire in wires {
+            result = self.send(server, *wire, name, sent_before);
+            match &result {
+                Ok((answer, _)) if answer.truncated => {}
+                _ => break,
+            }
+        }
+        result
+    }
+
+    fn send(
+        &self,
+        server: &Server,
+        wire: Wire,
+        name: &Name,
+        sent_before: u32,
+    ) -> Result<(Answer, Arrival), NoAnswer> {
+        let id = QueryId(self.queries.fetch_add(1, Ordering::Relaxed));
+        let question = Question {
+            server: server.label(),
+            transport: wire.transport(),
+            name: without_root(name),
+            record_type: self.record.as_str().to_owned(),
+            retries: sent_before,
+        };
+        self.tell(vec![Event::Learned(Fact::Question(id, question))]);
+        let deadline = self.deadline.within(self.timeout);
+        let call = super::exchange::Call {
+            interface: self.interface.as_ref(),
+            tls: &self.tls,
+            sync: self.sync,
+            deadline: &deadline,
+            name,
+            record: self.record,
+        };
+        let Exchanged { left, outcome } = call.exchange(server, wire);
+
+        let mut observed = Recorder::default();
+        for mark in left.into_iter().flat_map(|left| left.marks()) {
+            observed.observe(Moment::QuerySent(id), mark);
+        }
+        match &outcome {
+            Ok((answer, arrival)) => {
+                observed.arrived(Moment::QueryEnded(id), *arrival);
+                observed.learn(Fact::Answer(id, answer.clone()));
+            }
+            Err(_) => observed.noticed(Moment::QueryEnded(id), clock::now()),
+        }
+        self.tell(observed.into_events());
+        outcome
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        tell(&self.updates, &self.bell, Update::Observed(events));
+    }
+}

@@ -1,0 +1,522 @@
+//! HTTP/1.1: requests written and responses parsed byte by byte.
+
+use nix::poll::PollFlags;
+
+use super::chunked::ChunkedDecoder;
+use super::coding::BodySink;
+use super::log::{ExchangeLog, Sending};
+use super::{Head, LONGEST_HEAD};
+use crate::event::{Failure, FailureCode, Headers, Phase, ResponseHead};
+use crate::probe::deadline::Deadline;
+use crate::probe::fault::{self, fault};
+use crate::probe::socket::{Arrival, Arrivals, Progress};
+use crate::probe::stream::{Inbound, Stream};
+
+/// Written at once; the answer to a request may come before all of it has left.
+const SLICE: usize = 64 * 1_024;
+
+/// A connection that speaks HTTP/1.1.
+#[derive(Debug)]
+pub(crate) struct Session {
+    stream: Stream,
+    reusable: bool,
+}
+
+impl Session {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream, reusable: true }
+    }
+
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    pub(super) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// Whether another request may follow: the last one ended well, and the peer has not closed since.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        self.reusable && matches!(self.stream.try_chunk(), Ok(Progress::Blocked))
+    }
+
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    pub(super) fn exchange(
+        &mut self,
+        head: &Head,
+        body: &[u8],
+        sink: &mut BodySink<'_>,
+        log: &mut ExchangeLog,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let mut end = self.stream.queue(&head.to_h1());
+        let mut reader = ResponseReader::new(&head.method);
+        let result = self
+            .send(body, &mut end, &mut reader, sink, log, deadline)
+            .and_then(|()| self.receive(&mut reader, sink, log, deadline));
+        log.sent = self.stream.left(end);
+        log.acknowledged = self.stream.acknowledged(end);
+        self.reusable = result.is_ok() && reader.keeps_alive;
+        result
+    }
+
+    /// Writes head and body. A final response that comes before the end ends the writing, and the connection's use.
+    fn send(
+        &mut self,
+        body: &[u8],
+        end: &mut u64,
+        reader: &mut ResponseReader,
+        sink: &mut BodySink<'_>,
+        log: &mut ExchangeLog,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let fail = |error| fault::stream(Phase::Send, &error, "sending the request");
+        let mut slices = body.chunks(SLICE);
+        let mut next = slices.next();
+        loop {
+            match self.stream.try_flush() {
+                Ok(Progress::Made(())) => match next {
+                    None => return Ok(()),
+                    Some(slice) => {
+                        *end = self.stream.queue(slice);
+                        next = slices.next();
+                    }
+                },
+                Ok(Progress::Blocked) => {
+                    let ready = self.stream.wait(PollFlags::POLLIN | PollFlags::POLLOUT, deadline).map_err(fail)?;
+                    if !ready.contains(PollFlags::POLLIN) {
+                        continue;
+                    }
+                    if let Progress::Made(Inbound::Bytes(chunk)) = self.stream.try_chunk().map_err(fail)? {
+                        reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?;
+                    }
+                    if log.head.is_some() {
+                        reader.cut_short();
+                        return Ok(());
+                    }
+                }
+                // A server may answer and close before it has read everything: its answer counts.
+                Err(error) => {
+                    reader.cut_short();
+                    return self.receive(reader, sink, log, deadline).map_err(|_| fail(error));
+                }
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        reader: &mut ResponseReader,
+        sink: &mut BodySink<'_>,
+        log: &mut ExchangeLog,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        while !reader.is_done() {
+            let phase = log.phase(Sending::Done);
+            match self.stream.chunk(deadline).map_err(|error| fault::stream(phase, &error, "waiting for the response"))? {
+                Inbound::Bytes(chunk) => reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?,
+                Inbound::Closed => return reader.closed(sink, log),
+                Inbound::Truncated => return Err(reader.cut_off(log)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the end of a body is known (RFC 9112 §6.3).
+#[derive(Debug)]
+enum Framing {
+    Length(u64),
+    Chunked(ChunkedDecoder),
+    UntilClose,
+}
+
+/// What of the request's method decides about the body of its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// Its response has no body, whatever its head says.
+    Head,
+    /// A 2xx opens a tunnel.
+    Connect,
+    Other,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(Vec<u8>),
+    Body(Framing),
+    Done,
+}
+
+/// Reads one response, whatever the cuts between reads.
+#[derive(Debug)]
+struct ResponseReader {
+    state: State,
+    method: Method,
+    heads_bytes: usize,
+    head_began: Option<Arrival>,
+    keeps_alive: bool,
+    sent_all: bool,
+}
+
+impl ResponseReader {
+    fn new(method: &str) -> Self {
+        Self {
+            state: State::Head(Vec::new()),
+            method: match method {
+                "HEAD" => Method::Head,
+                "CONNECT" => Method::Connect,
+                _ => Method::Other,
+            },
+            heads_bytes: 0,
+            head_began: None,
+            keeps_alive: false,
+            sent_all: true,
+        }
+    }
+
+    /// The request was not sent to its end: nothing can follow it.
+    fn cut_short(&mut self) {
+        self.sent_all = false;
+        self.keeps_alive = false;
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    fn feed(
+        &mut self,
+        bytes: &[u8],
+        arrivals: Arrivals,
+        sink: &mut BodySink<'_>,
+        log: &mut ExchangeLog,
+    ) -> Result<(), Failure> {
+        let mut rest = bytes;
+        // What begins in the middle of a read is known no earlier than the read's end.
+        let mut began = arrivals.first;
+        while !rest.is_empty() {
+            rest = match self.state {
+                State::Head(_) => {
+                    self.head_began.get_or_insert(began);
+                    self.head_bytes(rest, arrivals.last, sink, log)?
+                }
+                State::Body(_) => self.body_bytes(rest, began, arrivals.last, sink, log)?,
+                State::Done => {
+                    // Bytes that nobody asked for.
+                    self.keeps_alive = false;
+                    return Ok(());
+                }
+            };
+            began = arrivals.last;
+        }
+        Ok(())
+    }
+
+    fn head_bytes<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        last: Arrival,
+        sink: &mut BodySink<'_>,
+        log: &mut ExchangeLog,
+    ) -> Result<&'b [u8], Failure> {
+        let State::Head(buffer) = &mut self.state else { return Ok(bytes) };
+        let before = buffer.len();
+        buffer.extend_from_slice(bytes);
+        if !b"HTTP/".iter().zip(buffer.iter()).all(|(expect, got)| expect == got) {
+            return Err(malformed(buffer));
+        }
+        let Some(length) = head_length(buffer, before) else {
+            if self.heads_bytes + buffer.len() > LONGEST_HEAD {
+                let message = format!("the response's head is longer than {LONGEST_HEAD} bytes");
+                return Err(fault(Phase::Wait, FailureCode::HttpHeadTooLarge, message));
+            }
+            // Only the final head counts; until its status line is there, this may still be a 1xx.
+            return Ok(&[]);
+        };
+        self.heads_bytes += length;
+        let head = parse_head(&buffer[..length])?;
+        let rest = &bytes[length - before..];
+        let first = self.head_began.take().unwrap_or(last);
+        if (100..200).contains(&head.status) && head.status != 101 {
+            log.informational.push((head.status, first));
+            self.state = State::Head(Vec::new());
+            return Ok(rest);
+        }
+        log.first_byte = Some(first);
+        log.head_complete = Some(last);
+        log.last_byte = Some(last);
+        let framing = framing(&head, self.method)?;
+        self.keeps_alive = self.sent_all && keeps_alive(&head) && !matches!(framing, Framing::UntilClose);
+        sink.begin(&head)?;
+        log.head = Some(head);
+        self.state = match framing {
+            Framing::Length(0) => State::Done,
+            framing => State::Body(framing),
+        };
+        Ok(rest)
+    }
+
+    fn body_bytes<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        first: Arrival,
+        last: Arrival,
+        sink: &mut BodySink<'_>,
+        log: &mut ExchangeLog,
+    ) -> Result<&'b [u8], Failure> {
+        let State::Body(framing) = &mut self.state else { return Ok(bytes) };
+        let before = log.body_bytes;
+        let mut written = Ok(());
+        let mut take = |part: &[u8], log: &mut ExchangeLog| {
+            log.body_bytes += part.len() as u64;
+            if written.is_ok() {
+                written = sink.write(part);
+            }
+        };
+        let (taken, done) = match framing {
+            Framing::UntilClose => {
+                take(bytes, log);
+                (bytes.len(), false)
+            }
+            Framing::Length(left) => {
+                let length = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                take(&bytes[..length], log);
+                *left -= length as u64;
+                (length, *left == 0)
+            }
+            Framing::Chunked(decoder) => {
+                let taken = decoder.feed(bytes, |part| take(part, log)).map_err(|_| {
+                    let message = "the body is not in chunks, as its head says";
+                    fault(Phase::Receive, FailureCode::HttpBadFraming, message)
+                })?;
+                (taken, decoder.is_done())
+            }
+        };
+        written?;
+        if log.body_bytes > before {
+            log.first_body_byte.get_or_insert(first);
+        }
+        log.last_byte = Some(last);
+        if done {
+            self.state = State::Done;
+            sink.finish()?;
+        }
+        Ok(&bytes[taken..])
+    }
+
+    /// The peer closed: that ends a body of unknown length, and is a failure anywhere else.
+    fn closed(&mut self, sink: &mut BodySink<'_>, log: &ExchangeLog) -> Result<(), Failure> {
+        if let State::Body(Framing::UntilClose) = self.state {
+            self.state = State::Done;
+            return sink.finish();
+        }
+        Err(self.cut_off(log))
+    }
+
+    fn cut_off(&self, log: &ExchangeLog) -> Failure {
+        match &self.state {
+            State::Body(Framing::Length(left)) => fault(
+                Phase::Receive,
+                FailureCode::ReceiveClosed,
+                format!("the peer closed the connection {left} bytes before the end of the body"),
+            ),
+            State::Head(buffer) if !buffer.is_empty() => fault(
+                Phase::Receive,
+                FailureCode::ReceiveClosed,
+                "the peer closed the connection inside the response's head",
+            ),
+            _ => fault::closed(log.phase(Sending::Done), "waiting for the response"),
+        }
+    }
+}
+
+fn malformed(bytes: &[u8]) -> Failure {
+    let shown: String = String::from_utf8_lossy(bytes).chars().take(24).flat_map(char::escape_debug).collect();
+    fault(Phase::Wait, FailureCode::HttpMalformed, format!("the answer is not HTTP: it begins with \"{shown}\""))
+}
+
+/// The length of a head whose end lies behind `searched` bytes: after an empty line (RFC 9112 §2.2 allows a bare LF).
+fn head_length(buffer: &[u8], searched: usize) -> Option<usize> {
+    let from = searched.saturating_sub(3);
+    (from..buffer.len()).find_map(|at| {
+        let rest = &buffer[at..];
+        if rest.starts_with(b"\n\r\n") {
+            Some(at + 3)
+        } else if rest.starts_with(b"\n\n") {
+            Some(at + 2)
+        } else {
+            None
+        }
+    })
+}
+
+fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
+    const MOST_FIELDS: usize = 1_024;
+    let mut fields = vec![httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let parsed = httparse::ParserConfig::default()
+        .allow_spaces_after_header_name_in_responses(true)
+        .parse_response(&mut response, bytes);
+    match (parsed, response.code, response.version) {
+        (Ok(httparse::Status::Complete(_)), Some(status), Some(minor)) => Ok(ResponseHead {
+            status,
+            version: format!("HTTP/1.{minor}"),
+            headers: response
+                .headers
+                .iter()
+                .map(|field| (field.name.to_ascii_lowercase(), String::from_utf8_lossy(field.value).into_owned()))
+                .collect(),
+            header_bytes: bytes.len() as u64,
+        }),
+        _ => Err(malformed(bytes)),
+    }
+}
+
+fn values<'h>(headers: &'h Headers, name: &'static str) -> impl Iterator<Item = &'h str> {
+    headers
+        .iter()
+        .filter(move |(field, _)| field == name)
+        .flat_map(|(_, value)| value.split(','))
+        .map(str::trim)
+}
+
+fn framing(head: &ResponseHead, method: Method) -> Result<Framing, Failure> {
+    let tunnel = method == Method::Connect && (200..300).contains(&head.status);
+    if tunnel || method == Method::Head || matches!(head.status, 101 | 204 | 304) {
+        return Ok(Framing::Length(0));
+    }
+    if values(&head.headers, "transfer-encoding").last().is_some_and(|last| last.eq_ignore_ascii_case("chunked")) {
+        return Ok(Framing::Chunked(ChunkedDecoder::default()));
+    }
+    if values(&head.headers, "transfer-encoding").next().is_some() {
+        return Ok(Framing::UntilClose);
+    }
+    let mut lengths = values(&head.headers, "content-length");
+    let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
+    let consistent = lengths.all(|length| length == first);
+    let digits = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    match first.parse() {
+        Ok(length) if consistent && digits => Ok(Framing::Length(length)),
+        _ => {
+            let message = format!("the length of the body is unclear: Content-Length is {first:?}");
+            Err(fault(Phase::Receive, FailureCode::HttpBadFraming, message))
+        }
+    }
+}
+
+fn keeps_alive(head: &ResponseHead) -> bool {
+    let says = |word: &str| values(&head.headers, "connection").any(|option| option.eq_ignore_ascii_case(word));
+    if head.version == "HTTP/1.0" { says("keep-alive") } else { !says("close") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn at(nanos: u64) -> Arrivals {
+        let arrival = Arrival { noticed: Timestamp::from_nanos(nanos), kernel: None };
+        Arrivals { first: arrival, last: arrival }
+    }
+
+    struct Read {
+        log: ExchangeLog,
+        body: Vec<u8>,
+        done: bool,
+        keeps_alive: bool,
+    }
+
+    fn read(method: &str, pieces: &[&[u8]]) -> Result<Read, Failure> {
+        let (mut log, mut body) = (ExchangeLog::default(), Vec::new());
+        let mut sink = BodySink::as_is(Some(&mut body));
+        let mut reader = ResponseReader::new(method);
+        for (index, piece) in (1..).zip(pieces) {
+            reader.feed(piece, at(index), &mut sink, &mut log)?;
+        }
+        let (done, keeps_alive) = (reader.is_done(), reader.keeps_alive);
+        Ok(Read { log, body, done, keeps_alive })
+    }
+
+    fn nanos(arrival: Option<Arrival>) -> Option<u64> {
+        arrival.map(|arrival| arrival.noticed.as_nanos())
+    }
+
+    #[test]
+    fn each_boundary_is_where_its_bytes_are() {
+        let read = read(
+            "GET",
+            &[
+                b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nConte",
+                b"nt-Length: 5\r\n\r\n",
+                b"hel",
+                b"lo",
+            ],
+        )
+        .unwrap();
+        let log = &read.log;
+        assert_eq!(log.informational.iter().map(|(status, at)| (*status, at.noticed.as_nanos())).collect::<Vec<_>>(), [(103, 1)]);
+        assert_eq!(nanos(log.first_byte), Some(2));
+        assert_eq!(nanos(log.head_complete), Some(3));
+        assert_eq!(nanos(log.first_body_byte), Some(4));
+        assert_eq!(nanos(log.last_byte), Some(5));
+        assert_eq!((read.body.as_slice(), read.done, read.keeps_alive), (b"hello".as_slice(), true, true));
+    }
+
+    #[test]
+    fn framings() {
+        for (method, response, body, done, keeps_alive) in [
+            ("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "hi", true, true),
+            ("GET", "HTTP/1.1 200 OK\r\n\r\nuntil close", "until close", false, false),
+            ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "", true, true),
+            ("GET", "HTTP/1.1 204 No Content\r\n\r\n", "", true, true),
+            ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", "hi", true, false),
+            ("GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi", true, false),
+            ("GET", "HTTP/1.1 200 OK\nContent-Length: 2, 2\n\nhi", "hi", true, true),
+            ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi and more", "hi", true, false),
+        ] {
+            let read = read(method, &[response.as_bytes()]).unwrap();
+            let got = (String::from_utf8(read.body).unwrap(), read.done, read.keeps_alive);
+            assert_eq!(got, (body.to_owned(), done, keeps_alive), "{response:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        let endless = [b"HTTP/1.1 200 OK\r\nx: ".as_slice(), &vec![b'a'; LONGEST_HEAD]].concat();
+        for (response, code) in [
+            (b"SSH-2.0-OpenSSH_9.2\r\n".as_slice(), FailureCode::HttpMalformed),
+            (b"HTTP/1.1 two hundred\r\n\r\n", FailureCode::HttpMalformed),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", FailureCode::HttpBadFraming),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", FailureCode::HttpBadFraming),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", FailureCode::HttpBadFraming),
+            (&endless, FailureCode::HttpHeadTooLarge),
+        ] {
+            let failure = read("GET", &[response]).err().unwrap();
+            assert_eq!(failure.code, code, "{failure}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read("GET", &[&bytes]);
+            let _ = read("GET", &[b"HTTP/1.1 200 OK\r\n", &bytes]);
+        }
+
+        #[test]
+        fn where_reads_are_cut_does_not_matter(cut in 0_usize..70) {
+            let whole = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+            let cut = cut.min(whole.len());
+            let read = read("GET", &[&whole[..cut], &whole[cut..]]).unwrap();
+            prop_assert_eq!(read.body, b"hi");
+            prop_assert!(read.done);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The client: it does what a plan says on its own sockets, and emits events.
+//!
+//! A [`Probe`] is set up before any clock starts (trust store, resolver configuration). Each request is one [`Trace`]:
+//! redirects and warm repetitions are traces of their own. Every wait has a deadline.
+//!
+//! Invariants: boundaries are stamped by the kernel where it stamps, by the user clock before a write and after a read where
+//! it does not; a request that fails gives a trace with everything up to the failure.
+//!
+//! Deliberately absent: printing, files that the user sees (`cli` does both), and the drawing of phases ([`crate::trace`]).
+
+mod clock;
+mod connect;
+mod deadline;
+mod dns;
+mod fault;
+mod http;
+mod kernel;
+mod recorder;
+mod request;
+mod socket;
+mod stream;
+mod tls;
+mod tunnel;
+
+use std::io::Write;
+
+pub use deadline::Interrupt;
+pub use tls::TlsSetupError;
+
+use crate::target::{Plan, Redirects, Repeat, Target};
+use crate::trace::{Context, Subject, Trace, TraceId};
+use dns::Resolver;
+use http::Connection;
+use kernel::StampedSockets;
+use recorder::Recorder;
+use tls::TlsClient;
+
+/// Why a run cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// TLS cannot be set up as asked.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] TlsSetupError),
+}
+
+/// What became of a target: its traces in order, and why no more follow where more could have been expected.
+#[derive(Debug)]
+pub struct Traced {
+    /// One trace for each request: the redirects that were followed, then the warm repetition.
+    pub traces: Vec<Trace>,
+    /// The last response is a redirect that was not followed although `-L` was given.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why a redirect was not followed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    /// `--max-redirs` were followed.
+    #[error("stopped after {0} redirects (--max-redirs)")]
+    TooMany(u32),
+    /// The location is no URL that can be asked for.
+    #[error("the redirect to {location:?} cannot be followed: {why}")]
+    Unusable {
+        /// As it stands in the response.
+        location: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A connection that may serve another request, and where it leads.
+#[derive(Debug)]
+struct Kept {
+    origin: url::Origin,
+    connection: Connection,
+    endpoints: crate::event::Endpoints,
+}
+
+/// A client for one plan.
+#[derive(Debug)]
+pub struct Probe<'p> {
+    plan: &'p Plan,
+    resolver: Resolver,
+    tls: TlsClient,
+    interrupt: Interrupt,
+    _stamps: Option<StampedSockets>,
+}
+
+impl<'p> Probe<'p> {
+    /// Loads what is loaded once.
+    pub fn new(plan: &'p Plan, interrupt: Interrupt) -> Result<Self, ProbeError> {
+        let tls = TlsClient::new(&plan.tls)?;
+        let resolver = Resolver::new(plan.resolution.clone(), plan.route.interface.clone(), tls.clone());
+        Ok(Self { plan, resolver, tls, interrupt, _stamps: StampedSockets::keep().ok() })
+    }
+
+    /// Traces a target: one request, the redirects that it leads to, and its warm repetition, as the plan says. The body of
+    /// the last response goes to `body`.
+    pub fn trace(&self, target: &Target, mut body: Option<&mut dyn Write>) -> Traced {
+        let tls = self.tls.with_fresh_sessions();
+        let mut traces = Vec::new();
+        let mut kept = None;
+        let mut request = target.request.clone();
+        let mut followed = 0;
+        let stopped = loop {
+            let from = traces.last().map(|trace: &Trace| trace.subject.trace_id);
+            let (trace, location) = self.hop(target, &request, from, &mut kept, &tls, reborrow(&mut body));
+            let status = trace.response.as_ref().map(|response| response.status);
+            let failed = trace.failure().is_some();
+            traces.push(trace);
+            let (Some(status), Some(location), false) = (status, location, failed) else { break None };
+            match self.next_hop(&request, status, &location, followed) {
+                Ok(Some(next)) => request = next,
+                Ok(None) => break None,
+                Err(stopped) => break Some(stopped),
+            }
+            followed += 1;
+        };
+        let complete = traces.last().is_some_and(|trace| trace.failure().is_none());
+        if self.plan.repeat == Repeat::ColdThenWarm && complete && stopped.is_none() {
+            let (trace, _) = self.hop(target, &request, None, &mut kept, &tls, None);
+            traces.push(trace);
+        }
+        Traced { traces, stopped }
+    }
+
+    fn next_hop(
+        &self,
+        request: &crate::target::Request,
+        status: u16,
+        location: &str,
+        followed: u32,
+    ) -> Result<Option<crate::target::Request>, Stopped> {
+        let Redirects::Follow { most } = self.plan.redirects else { return Ok(None) };
+        let next = request
+            .redirected(status, location)
+            .map_err(|error| Stopped::Unusable { location: location.to_owned(), why: error.to_string() })?;
+        match (next, most) {
+            (Some(_), Some(most)) if followed >= most => Err(Stopped::TooMany(most)),
+            (next, _) => Ok(next),
+        }
+    }
+
+    /// One request as one trace, and the `Location` of its response, which the trace may hold redacted only.
+    fn hop(
+        &self,
+        target: &Target,
+        request: &crate::target::Request,
+        from: Option<TraceId>,
+        kept: &mut Option<Kept>,
+        tls: &TlsClient,
+        body: Option<&mut (dyn Write + '_)>,
+    ) -> (Trace, Option<String>) {
+        let sync = clock::sync();
+        let mut recorder = Recorder::default();
+        let mut hop = request::Hop { probe: self, request, tls, sync, recorder: &mut recorder, location: None };
+        if let Err(failure) = hop.run(kept, body) {
+            hop.recorder.fail(failure);
+        }
+        let location = hop.location.take();
+        let subject = Subject {
+            trace_id: TraceId::new(clock::epoch_seconds(), random()),
+            name: target.name.clone(),
+            tags: target.tags.clone(),
+            vantage: self.plan.vantage.clone(),
+            url: request.url.to_string(),
+            method: request.method.as_str().to_owned(),
+            redirected_from: from,
+        };
+        let context = Context { clock: sync, secrets: self.plan.secrets };
+        (Trace::assemble(subject, &context, recorder.into_events()), location)
+    }
+}
+
+fn reborrow<'a>(body: &'a mut Option<&mut dyn Write>) -> Option<&'a mut (dyn Write + 'a)> {
+    body.as_mut().map(|body| &mut **body as &mut (dyn Write + 'a))
+}
+
+fn random() -> u128 {
+    let high = u128::from(getrandom::u64().unwrap_or_default());
+    let low = u128::from(getrandom::u64().unwrap_or_default());
+    (high << 64) | low
+}

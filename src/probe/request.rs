@@ -1,0 +1,170 @@
+//! One request from its name to its last byte.
+
+use std::io::Write;
+
+use url::Url;
+
+use super::connect::{self, Dialer};
+use super::deadline::Deadline;
+use super::http::{BodySink, Connection, ExchangeLog, Head, Protocol, RequestContext};
+use super::recorder::Recorder;
+use super::socket::StampedStream;
+use super::stream::Stream;
+use super::tls::{TlsClient, TlsStream};
+use super::{Kept, Probe, clock, tunnel};
+use crate::event::{Endpoints, Fact, Failure, Moment, Phase, RequestHead};
+use crate::target::{HttpVersion, Proxy, Redirects, Request};
+use crate::time::ClockSync;
+
+/// One request under way.
+pub(super) struct Hop<'a> {
+    pub(super) probe: &'a Probe<'a>,
+    pub(super) request: &'a Request,
+    pub(super) tls: &'a TlsClient,
+    pub(super) sync: ClockSync,
+    pub(super) recorder: &'a mut Recorder,
+    /// The response's `Location`, as it came.
+    pub(super) location: Option<String>,
+}
+
+impl Hop<'_> {
+    /// Makes the request, on the kept connection if it leads to the same origin and still stands.
+    pub(super) fn run(&mut self, kept: &mut Option<Kept>, body: Option<&mut (dyn Write + '_)>) -> Result<(), Failure> {
+        let plan = self.probe.plan;
+        let start = clock::now();
+        let total = Deadline::after(start, plan.limits.total, &self.probe.interrupt);
+        let ready = Deadline::after(start, plan.limits.connect, &self.probe.interrupt).or_earlier(&total);
+        let origin = self.request.url.origin();
+        let reusable = kept.take().filter(|kept| kept.origin == origin);
+        let (mut connection, endpoints) = match reusable {
+            Some(mut kept) if kept.connection.is_reusable() => {
+                self.recorder.noticed(Moment::Start, clock::now());
+                kept.connection.start_counting();
+                (kept.connection, Endpoints { reused: true, ..kept.endpoints })
+            }
+            _ => self.open(&ready)?,
+        };
+        self.recorder.learn(Fact::Connected(endpoints.clone()));
+        let result = self.exchange(&mut connection, body, &total);
+        if let Some(counters) = connection.counters() {
+            self.recorder.learn(Fact::Transport(counters));
+        }
+        if result.is_ok() {
+            *kept = Some(Kept { origin, connection, endpoints });
+        }
+        result
+    }
+
+    fn exchange(
+        &mut self,
+        connection: &mut Connection,
+        body: Option<&mut (dyn Write + '_)>,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let context = match self.forward_proxy() {
+            Some(proxy) => RequestContext::ViaProxy(proxy.credentials.as_ref()),
+            None => RequestContext::Direct,
+        };
+        let head = Head::new(self.request, context)?;
+        let payload = self.request.body.as_deref().unwrap_or_default();
+        self.recorder.learn(Fact::Request(RequestHead {
+            version: connection.version().to_owned(),
+            headers: connection.fields_as_sent(&head),
+            body_bytes: payload.len() as u64,
+        }));
+        let mut log = ExchangeLog::default();
+        let mut sink = BodySink::new(body, self.request.coding);
+        if matches!(self.probe.plan.redirects, Redirects::Follow { .. }) {
+            sink.leave_out_redirects();
+        }
+        let result = connection.exchange(&head, payload, &mut sink, &mut log, deadline);
+        self.location = log.head.as_ref().and_then(|head| {
+            head.headers.iter().find(|(name, _)| name == "location").map(|(_, location)| location.clone())
+        });
+        log.record(self.recorder);
+        result
+    }
+
+    /// Resolves, connects, shakes hands.
+    fn open(&mut self, deadline: &Deadline) -> Result<(Connection, Endpoints), Failure> {
+        let (stream, endpoints) = self.connect(deadline)?;
+        let url = &self.request.url;
+        let version = self.probe.plan.http;
+        if url.scheme() != "https" {
+            let protocol =
+                if version == HttpVersion::Http2PriorKnowledge { Protocol::H2 } else { Protocol::H1 };
+            return Ok((Connection::new(Stream::plain(stream), protocol), endpoints));
+        }
+        let alpn: &[&[u8]] = match version {
+            HttpVersion::Negotiate => &[b"h2", b"http/1.1"],
+            HttpVersion::Http11 => &[b"http/1.1"],
+            HttpVersion::Http2PriorKnowledge => &[b"h2"],
+        };
+        let tls = TlsStream::handshake(stream, self.tls, bare_host(url), alpn, self.recorder, deadline)?;
+        let protocol = match version {
+            HttpVersion::Http2PriorKnowledge => Protocol::H2,
+            HttpVersion::Negotiate | HttpVersion::Http11 => Protocol::from_alpn(tls.alpn()),
+        };
+        Ok((Connection::new(Stream::tls(tls), protocol), endpoints))
+    }
+
+    /// A byte stream to the server: direct, through a tunnel, or to a proxy that forwards.
+    fn connect(&mut self, deadline: &Deadline) -> Result<(StampedStream, Endpoints), Failure> {
+        let route = &self.probe.plan.route;
+        if let Some(path) = &route.unix_socket {
+            let stream = connect::dial_unix(path, self.sync, self.recorder)?;
+            let remote = path.display().to_string();
+            return Ok((stream, Endpoints { reused: false, local: None, remote, proxy: None }));
+        }
+        let url = &self.request.url;
+        let port = port(url);
+        let proxy = route.proxies.for_url(url);
+        let (host, to_port) = match proxy {
+            Some(proxy) => (proxy.host.as_str(), proxy.port),
+            None => route.endpoint(bare_host(url), port),
+        };
+        let addresses = self.probe.resolver.resolve(host, to_port, self.recorder, self.sync, deadline)?;
+        let dialer = Dialer {
+            interface: route.interface.as_ref(),
+            attempt_delay: route.attempt_delay,
+            sync: self.sync,
+            port: to_port,
+        };
+        let dialed = dialer.race(addresses, self.recorder, deadline)?;
+        let endpoints = Endpoints {
+            reused: false,
+            local: dialed.local.map(|address| address.to_string()),
+            remote: dialed.remote.to_string(),
+            proxy: proxy.map(|proxy| format!("http://{}:{}", proxy.host, proxy.port)),
+        };
+        match proxy {
+            Some(proxy) if url.scheme() == "https" => {
+                self.recorder.learn(Fact::Connected(endpoints.clone()));
+                let host = url.host_str().unwrap_or_default();
+                let (stream, established) = tunnel::open(dialed.stream, proxy, host, port, deadline)?;
+                self.recorder.arrived(Moment::End(Phase::Connect), established);
+                Ok((stream, endpoints))
+            }
+            _ => {
+                self.recorder.arrived(Moment::End(Phase::Connect), dialed.established);
+                Ok((dialed.stream, endpoints))
+            }
+        }
+    }
+
+    /// The proxy that is to forward the request: clear text only, TLS goes through a tunnel.
+    fn forward_proxy(&self) -> Option<&Proxy> {
+        let route = &self.probe.plan.route;
+        let clear = self.request.url.scheme() == "http" && route.unix_socket.is_none();
+        clear.then(|| route.proxies.for_url(&self.request.url)).flatten()
+    }
+}
+
+fn port(url: &Url) -> u16 {
+    url.port_or_known_default().unwrap_or(80)
+}
+
+/// The host without the brackets of an IPv6 literal.
+fn bare_host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
