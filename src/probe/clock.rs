@@ -19,11 +19,8 @@ pub(crate) fn epoch_seconds() -> u32 {
 /// The offset between both clocks, from the tightest of several readings.
 pub(crate) fn sync() -> ClockSync {
     const READINGS: usize = 8;
-    let pairs = [(); READINGS].map(|()| ClockPair {
-        before: now(),
-        realtime: read(ClockId::CLOCK_REALTIME),
-        after: now(),
-    });
+    let pairs =
+        [(); READINGS].map(|()| ClockPair { before: now(), realtime: read(ClockId::CLOCK_REALTIME), after: now() });
     ClockSync::from_pairs(&pairs).unwrap_or_else(|| unreachable!("{READINGS} readings were taken"))
 }
 

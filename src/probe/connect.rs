@@ -175,8 +175,7 @@ impl Dialer<'_> {
             Addresses::Asked(lookup) => Some(lookup),
         };
         let next_start = Timestamp::default();
-        let mut race =
-            Race { dialer: self, lookup, order, in_flight: Vec::new(), refusals: Vec::new(), next_start };
+        let mut race = Race { dialer: self, lookup, order, in_flight: Vec::new(), refusals: Vec::new(), next_start };
         let result = race.await_addresses(recorder, deadline).and_then(|()| race.run(recorder, deadline));
         race.conclude(result.as_ref().ok().map(|dialed| dialed.remote.ip()), recorder);
         result

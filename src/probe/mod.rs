@@ -76,6 +76,15 @@ struct Kept {
     endpoints: crate::event::Endpoints,
 }
 
+impl Kept {
+    /// The connection for its next request, unless the peer has closed it.
+    fn if_it_stands(mut self) -> Option<Self> {
+        let stands = self.connection.is_reusable();
+        self.connection.start_counting();
+        stands.then_some(self)
+    }
+}
+
 /// A client for one plan.
 #[derive(Debug)]
 pub struct Probe<'p> {
@@ -142,14 +151,14 @@ impl<'p> Probe<'p> {
     }
 
     /// One request as one trace, and the `Location` of its response, which the trace may hold redacted only.
-    fn hop(
+    fn hop<'b>(
         &self,
         target: &Target,
         request: &crate::target::Request,
         from: Option<TraceId>,
         kept: &mut Option<Kept>,
         tls: &TlsClient,
-        body: Option<&mut (dyn Write + '_)>,
+        body: Option<&'b mut (dyn Write + 'b)>,
     ) -> (Trace, Option<String>) {
         let sync = clock::sync();
         let mut recorder = Recorder::default();

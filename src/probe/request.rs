@@ -29,20 +29,23 @@ pub(super) struct Hop<'a> {
 
 impl Hop<'_> {
     /// Makes the request, on the kept connection if it leads to the same origin and still stands.
-    pub(super) fn run(&mut self, kept: &mut Option<Kept>, body: Option<&mut (dyn Write + '_)>) -> Result<(), Failure> {
+    pub(super) fn run<'b>(
+        &mut self,
+        kept: &mut Option<Kept>,
+        body: Option<&'b mut (dyn Write + 'b)>,
+    ) -> Result<(), Failure> {
         let plan = self.probe.plan;
         let start = clock::now();
         let total = Deadline::after(start, plan.limits.total, &self.probe.interrupt);
         let ready = Deadline::after(start, plan.limits.connect, &self.probe.interrupt).or_earlier(&total);
         let origin = self.request.url.origin();
         let reusable = kept.take().filter(|kept| kept.origin == origin);
-        let (mut connection, endpoints) = match reusable {
-            Some(mut kept) if kept.connection.is_reusable() => {
+        let (mut connection, endpoints) = match reusable.and_then(Kept::if_it_stands) {
+            Some(kept) => {
                 self.recorder.noticed(Moment::Start, clock::now());
-                kept.connection.start_counting();
                 (kept.connection, Endpoints { reused: true, ..kept.endpoints })
             }
-            _ => self.open(&ready)?,
+            None => self.open(&ready)?,
         };
         self.recorder.learn(Fact::Connected(endpoints.clone()));
         let result = self.exchange(&mut connection, body, &total);
@@ -55,10 +58,10 @@ impl Hop<'_> {
         result
     }
 
-    fn exchange(
+    fn exchange<'b>(
         &mut self,
         connection: &mut Connection,
-        body: Option<&mut (dyn Write + '_)>,
+        body: Option<&'b mut (dyn Write + 'b)>,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         let context = match self.forward_proxy() {
@@ -91,8 +94,7 @@ impl Hop<'_> {
         let url = &self.request.url;
         let version = self.probe.plan.http;
         if url.scheme() != "https" {
-            let protocol =
-                if version == HttpVersion::Http2PriorKnowledge { Protocol::H2 } else { Protocol::H1 };
+            let protocol = if version == HttpVersion::Http2PriorKnowledge { Protocol::H2 } else { Protocol::H1 };
             return Ok((Connection::new(Stream::plain(stream), protocol), endpoints));
         }
         let alpn: &[&[u8]] = match version {

@@ -27,7 +27,8 @@ pub(super) fn open(
     let refused = |why: String| fault(Phase::Connect, FailureCode::ConnectProxyRefused, why);
     if !(200..300).contains(&status) {
         let hint = if status == 407 { " (it wants credentials: -x http://user:password@host:port)" } else { "" };
-        let message = format!("the proxy {}:{} answered {status} to CONNECT {host}:{port}{hint}", proxy.host, proxy.port);
+        let message =
+            format!("the proxy {}:{} answered {status} to CONNECT {host}:{port}{hint}", proxy.host, proxy.port);
         return Err(refused(message));
     }
     let established = log.head_complete;
@@ -38,8 +39,14 @@ pub(super) fn open(
 fn charge_to_connect(failure: Failure, proxy: &Proxy) -> Failure {
     let code = match failure.code {
         FailureCode::ClientInterrupted => FailureCode::ClientInterrupted,
-        FailureCode::SendTimeout | FailureCode::WaitTimeout | FailureCode::ReceiveTimeout => FailureCode::ConnectTimeout,
+        FailureCode::SendTimeout | FailureCode::WaitTimeout | FailureCode::ReceiveTimeout => {
+            FailureCode::ConnectTimeout
+        }
         _ => FailureCode::ConnectFailed,
     };
-    fault(Phase::Connect, code, format!("no tunnel through the proxy {}:{}: {}", proxy.host, proxy.port, failure.message))
+    fault(
+        Phase::Connect,
+        code,
+        format!("no tunnel through the proxy {}:{}: {}", proxy.host, proxy.port, failure.message),
+    )
 }

@@ -11,7 +11,7 @@ use hickory_proto::rr::Name;
 use super::exchange::{Exchanged, NoAnswer, Server, Wire};
 use super::message::{Record, parse_name, without_root};
 use super::{Update, tell};
-use crate::event::{Answer, Event, Fact, Failure, FailureCode, Moment, Phase, Question, QueryId};
+use crate::event::{Answer, Event, Fact, Failure, FailureCode, Moment, Phase, QueryId, Question};
 use crate::probe::clock;
 use crate::probe::deadline::Deadline;
 use crate::probe::fault::fault;
@@ -125,13 +125,7 @@ impl Asker {
         result
     }
 
-    fn send(
-        &self,
-        server: &Server,
-        wire: Wire,
-        name: &Name,
-        sent_before: u32,
-    ) -> Result<(Answer, Arrival), NoAnswer> {
+    fn send(&self, server: &Server, wire: Wire, name: &Name, sent_before: u32) -> Result<(Answer, Arrival), NoAnswer> {
         let id = QueryId(self.queries.fetch_add(1, Ordering::Relaxed));
         let question = Question {
             server: server.label(),

@@ -232,8 +232,8 @@ impl Call<'_> {
         let tls_name = (url.scheme() == "https").then_some(host.trim_matches(['[', ']']));
         let stream = self.open(addresses, tls_name, &[b"h2", b"http/1.1"])?;
         let query = message::encode(0, self.name, self.record);
-        let Fetched { left: sent, status, body, arrival } = http::post_dns_message(stream, url, &query, self.deadline)
-            .map_err(|failure| self.failed(failure))?;
+        let Fetched { left: sent, status, body, arrival } =
+            http::post_dns_message(stream, url, &query, self.deadline).map_err(|failure| self.failed(failure))?;
         *left = sent;
         if status != 200 {
             return Err(NoAnswer::Unreachable(format!("it answered with HTTP status {status}")));
@@ -244,8 +244,8 @@ impl Call<'_> {
 
     fn open(&self, addresses: &[SocketAddr], tls_name: Option<&str>, alpn: &[&[u8]]) -> Result<Stream, NoAnswer> {
         let mut unrecorded = Recorder::default();
-        let Dialed { stream, .. } =
-            connect::dial(addresses, self.interface, self.sync, self.deadline).map_err(|failure| self.failed(failure))?;
+        let Dialed { stream, .. } = connect::dial(addresses, self.interface, self.sync, self.deadline)
+            .map_err(|failure| self.failed(failure))?;
         let Some(name) = tls_name else { return Ok(Stream::plain(stream)) };
         TlsStream::handshake(stream, self.tls, name, alpn, &mut unrecorded, self.deadline)
             .map(Stream::tls)

@@ -143,19 +143,20 @@ impl Resolver {
                 .spawn(move || asker.run())
                 .map_err(|error| unreachable(format!("no thread for a query: {error}")))?;
         }
-        Ok(Lookup { host: host.to_owned(), updates: received, bell: rung, outstanding: records.len(), answers: Vec::new() })
+        Ok(Lookup {
+            host: host.to_owned(),
+            updates: received,
+            bell: rung,
+            outstanding: records.len(),
+            answers: Vec::new(),
+        })
     }
 
     fn system_or_default<T>(&self, configured: impl Fn(&System) -> T, default: T) -> T {
         if matches!(self.resolution.servers, DnsServers::System) { configured(&self.system) } else { default }
     }
 
-    fn servers(
-        &self,
-        recorder: &mut Recorder,
-        sync: ClockSync,
-        deadline: &Deadline,
-    ) -> Result<Vec<Server>, Failure> {
+    fn servers(&self, recorder: &mut Recorder, sync: ClockSync, deadline: &Deadline) -> Result<Vec<Server>, Failure> {
         Ok(match &self.resolution.servers {
             DnsServers::System => self.system.servers.iter().copied().map(Server::Plain).collect(),
             DnsServers::Plain(servers) => servers.iter().copied().map(Server::Plain).collect(),

@@ -36,7 +36,7 @@ impl System {
         config.glibc_normalize();
         Self {
             servers: config.get_nameservers_or_local().into_iter().map(server_address).collect(),
-            search: config.get_last_search_or_domain().map(str::to_owned).collect(),
+            search: config.get_last_search_or_domain().map(String::from).collect(),
             ndots: config.ndots,
             timeout: Nanos::from_secs(u64::from(config.timeout.max(1))),
             attempts: config.attempts.max(1),
@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_hosts_file_is_case_insensitive_and_knows_aliases_and_comments() {
-        let system = system("", "127.0.0.1 localhost\n192.0.2.7\tWeb.example web # web2\nnot-an-address web\n::7 web\n");
+        let system =
+            system("", "127.0.0.1 localhost\n192.0.2.7\tWeb.example web # web2\nnot-an-address web\n::7 web\n");
         assert_eq!(system.hosts("WEB"), ["192.0.2.7".parse::<IpAddr>().unwrap(), "::7".parse().unwrap()]);
         assert!(system.hosts("web2").is_empty());
     }

@@ -52,7 +52,8 @@ impl<'a> BodySink<'a> {
     pub(super) fn begin(&mut self, head: &ResponseHead) -> Result<(), Failure> {
         self.decoder = None;
         let headers = &head.headers;
-        let is_redirect = matches!(head.status, 301..=303 | 307 | 308) && headers.iter().any(|(name, _)| name == "location");
+        let is_redirect =
+            matches!(head.status, 301..=303 | 307 | 308) && headers.iter().any(|(name, _)| name == "location");
         if is_redirect && self.redirects == RedirectBodies::LeftOut {
             self.out = None;
         }
@@ -76,7 +77,8 @@ impl<'a> BodySink<'a> {
         let written = match &mut self.decoder {
             None => out.write_all(bytes),
             Some(decoder) => {
-                let decoded = decoder.decode(bytes).map_err(|error| bad(&format!("the body cannot be decoded: {error}")))?;
+                let decoded =
+                    decoder.decode(bytes).map_err(|error| bad(&format!("the body cannot be decoded: {error}")))?;
                 out.write_all(&decoded)
             }
         };
@@ -205,7 +207,9 @@ mod tests {
     #[test]
     fn what_is_not_in_its_coding_is_an_error() {
         let coded = gzip("where do the milliseconds go?");
-        for (coding, body) in [("gzip", b"plain".as_slice()), ("deflate", b"plain"), ("zstd", b""), ("gzip", &coded[..20])] {
+        for (coding, body) in
+            [("gzip", b"plain".as_slice()), ("deflate", b"plain"), ("zstd", b""), ("gzip", &coded[..20])]
+        {
             assert_eq!(decoded(coding, &[body]), Err(FailureCode::HttpBadContentCoding), "{coding}");
         }
     }

@@ -4,7 +4,7 @@ use nix::poll::PollFlags;
 
 use super::chunked::ChunkedDecoder;
 use super::coding::BodySink;
-use super::log::{ExchangeLog, Sending};
+use super::log::ExchangeLog;
 use super::{Head, LONGEST_HEAD};
 use crate::event::{Failure, FailureCode, Headers, Phase, ResponseHead};
 use crate::probe::deadline::Deadline;
@@ -115,8 +115,12 @@ impl Session {
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         while !reader.is_done() {
-            let phase = log.phase(Sending::Done);
-            match self.stream.chunk(deadline).map_err(|error| fault::stream(phase, &error, "waiting for the response"))? {
+            let phase = log.phase();
+            match self
+                .stream
+                .chunk(deadline)
+                .map_err(|error| fault::stream(phase, &error, "waiting for the response"))?
+            {
                 Inbound::Bytes(chunk) => reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?,
                 Inbound::Closed => return reader.closed(sink, log),
                 Inbound::Truncated => return Err(reader.cut_off(log)),
@@ -329,7 +333,7 @@ impl ResponseReader {
                 FailureCode::ReceiveClosed,
                 "the peer closed the connection inside the response's head",
             ),
-            _ => fault::closed(log.phase(Sending::Done), "waiting for the response"),
+            _ => fault::closed(log.phase(), "waiting for the response"),
         }
     }
 }
@@ -377,11 +381,7 @@ fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
 }
 
 fn values<'h>(headers: &'h Headers, name: &'static str) -> impl Iterator<Item = &'h str> {
-    headers
-        .iter()
-        .filter(move |(field, _)| field == name)
-        .flat_map(|(_, value)| value.split(','))
-        .map(str::trim)
+    headers.iter().filter(move |(field, _)| field == name).flat_map(|(_, value)| value.split(',')).map(str::trim)
 }
 
 fn framing(head: &ResponseHead, method: Method) -> Result<Framing, Failure> {
@@ -461,7 +461,10 @@ mod tests {
         )
         .unwrap();
         let log = &read.log;
-        assert_eq!(log.informational.iter().map(|(status, at)| (*status, at.noticed.as_nanos())).collect::<Vec<_>>(), [(103, 1)]);
+        assert_eq!(
+            log.informational.iter().map(|(status, at)| (*status, at.noticed.as_nanos())).collect::<Vec<_>>(),
+            [(103, 1)]
+        );
         assert_eq!(nanos(log.first_byte), Some(2));
         assert_eq!(nanos(log.head_complete), Some(3));
         assert_eq!(nanos(log.first_body_byte), Some(4));

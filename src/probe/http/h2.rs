@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::coding::BodySink;
 use super::frames::{END_HEADERS, END_STREAM, Frame, FrameParser, Kind};
-use super::log::{ExchangeLog, Sending};
+use super::log::ExchangeLog;
 use super::{Head, LONGEST_HEAD};
 use crate::event::{Failure, FailureCode, Headers, Phase, ResponseHead, TransportCounters};
 use crate::probe::deadline::Deadline;
@@ -42,7 +42,10 @@ pub(crate) struct Session {
 enum State {
     /// The preface has not been written yet.
     New,
-    Open { sender: SendRequest<Bytes>, connection: Box<Connection<Tapped, Bytes>> },
+    Open {
+        sender: SendRequest<Bytes>,
+        connection: Box<Connection<Tapped, Bytes>>,
+    },
     Closed,
 }
 
@@ -102,9 +105,8 @@ impl Session {
         self.open(deadline)?;
         self.drive(deadline, Phase::Send, |sender, cx| sender.poll_ready(cx))?;
         let State::Open { sender, .. } = &mut self.state else { return Err(not_open()) };
-        let (response, outgoing) = sender
-            .send_request(request, exchange.body.is_empty())
-            .map_err(|error| cannot_send(&error.to_string()))?;
+        let (response, outgoing) =
+            sender.send_request(request, exchange.body.is_empty()).map_err(|error| cannot_send(&error.to_string()))?;
         exchange.stream = u32::from(response.stream_id());
         exchange.outgoing = Some(outgoing);
         exchange.response = Some(response);
@@ -252,7 +254,8 @@ impl Session {
             log.first_byte = Some(seen.first);
             log.head_complete = seen.complete;
             head.header_bytes = seen.bytes;
-            log.first_body_byte = incoming.first_data.filter(|(stream, _)| *stream == exchange.stream).map(|(_, at)| at);
+            log.first_body_byte =
+                incoming.first_data.filter(|(stream, _)| *stream == exchange.stream).map(|(_, at)| at);
             log.last_byte = incoming.latest.filter(|(stream, _)| *stream == exchange.stream).map(|(_, at)| at);
         }
     }

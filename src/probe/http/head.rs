@@ -41,9 +41,7 @@ impl Head {
     pub(crate) fn new(request: &Request, context: RequestContext<'_>) -> Result<Self, Failure> {
         let url = &request.url;
         let custom = |wanted: &str| request.headers.iter().rev().find(|field| named(field, wanted));
-        let added = |name: &str, value: String| {
-            custom(name).is_none().then(|| (name.to_owned(), value))
-        };
+        let added = |name: &str, value: String| custom(name).is_none().then(|| (name.to_owned(), value));
         let authority = match custom("host") {
             Some(HeaderField::Set { value, .. }) => value.clone(),
             _ => authority(url),
@@ -109,8 +107,7 @@ impl Head {
 
     /// A tunnel through a proxy (RFC 9110 §9.3.6).
     pub(crate) fn connect(authority: &str, credentials: Option<&(String, String)>) -> Self {
-        let credentials =
-            credentials.map(|(user, password)| ("Proxy-Authorization".to_owned(), basic(user, password)));
+        let credentials = credentials.map(|(user, password)| ("Proxy-Authorization".to_owned(), basic(user, password)));
         let user_agent = ("User-Agent".to_owned(), USER_AGENT.to_owned());
         let keep_alive = ("Proxy-Connection".to_owned(), "Keep-Alive".to_owned());
         Self {

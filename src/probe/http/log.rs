@@ -28,13 +28,9 @@ pub(crate) struct ExchangeLog {
 }
 
 impl ExchangeLog {
-    /// The phase that is under way: where a failure belongs.
-    pub(crate) const fn phase(&self, all_sent: Sending) -> Phase {
-        match (all_sent, self.first_byte) {
-            (_, Some(_)) => Phase::Receive,
-            (Sending::Done, None) => Phase::Wait,
-            (Sending::UnderWay, None) => Phase::Send,
-        }
+    /// The phase that is under way once the request has been sent: where a failure belongs.
+    pub(crate) const fn phase(&self) -> Phase {
+        if self.first_byte.is_some() { Phase::Receive } else { Phase::Wait }
     }
 
     /// Hands everything to the trace.
@@ -65,11 +61,4 @@ impl ExchangeLog {
             recorder.learn(Fact::BodyBytes(self.body_bytes));
         }
     }
-}
-
-/// Whether the request is still being written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sending {
-    UnderWay,
-    Done,
 }

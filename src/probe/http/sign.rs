@@ -18,11 +18,9 @@ pub(super) fn sign(request: &Request, head: &Head) -> Result<Vec<(String, String
     else {
         return Ok(Vec::new());
     };
-    let failed = |why: String| {
-        fault(Phase::Send, FailureCode::ClientCannotSend, format!("the request cannot be signed: {why}"))
-    };
-    let identity =
-        AwsCredentials::new(access_key, secret_key, session_token.clone(), None, "the command line").into();
+    let failed =
+        |why: String| fault(Phase::Send, FailureCode::ClientCannotSend, format!("the request cannot be signed: {why}"));
+    let identity = AwsCredentials::new(access_key, secret_key, session_token.clone(), None, "the command line").into();
     let mut settings = SigningSettings::default();
     if service == "s3" {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;

@@ -146,13 +146,7 @@ pub(crate) fn tcp_state(socket: &Socket) -> Option<TcpState> {
     // SAFETY: the descriptor is open while `socket` is borrowed; `info` is valid for writes of `length` bytes, which is its
     // size, and the kernel writes at most `length` bytes of plain integers.
     let status = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut info).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &raw mut length)
     };
     if status != 0 {
         return None;

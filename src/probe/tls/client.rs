@@ -79,10 +79,9 @@ impl TlsClient {
             None => builder.with_no_client_auth(),
             Some(identity) => {
                 let (chain, key) = load_identity(identity)?;
-                builder.with_client_auth_cert(chain, key).map_err(|source| TlsSetupError::Identity {
-                    path: identity.certificates.clone(),
-                    source,
-                })?
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|source| TlsSetupError::Identity { path: identity.certificates.clone(), source })?
             }
         };
         config.key_log = key_log(options.keylog.as_deref())?;
@@ -168,7 +167,6 @@ fn load_identity(
 
 fn key_log(path: Option<&Path>) -> Result<Arc<dyn KeyLog>, TlsSetupError> {
     let Some(path) = path else { return Ok(Arc::new(NoKeyLog)) };
-    let file =
-        KeyLogFile::open(path).map_err(|source| TlsSetupError::KeyLog { path: path.to_owned(), source })?;
+    let file = KeyLogFile::open(path).map_err(|source| TlsSetupError::KeyLog { path: path.to_owned(), source })?;
     Ok(Arc::new(file))
 }

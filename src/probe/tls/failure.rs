@@ -45,11 +45,7 @@ fn received_alert(alert: AlertDescription) -> (FailureCode, String) {
     }
 }
 
-fn certificate_error(
-    reason: &CertificateError,
-    chain: &[CertificateDer<'_>],
-    host: &str,
-) -> (FailureCode, String) {
+fn certificate_error(reason: &CertificateError, chain: &[CertificateDer<'_>], host: &str) -> (FailureCode, String) {
     use CertificateError as Reason;
     let leaf = chain.first().map(certificate::describe);
     match reason {
@@ -71,7 +67,10 @@ fn certificate_error(
         ),
         Reason::UnknownIssuer => {
             let issuer = leaf.map(|leaf| leaf.issuer).unwrap_or_default();
-            (FailureCode::TlsCertificateUnknownIssuer, format!("the certificate of {host} has an unknown issuer: {issuer}"))
+            (
+                FailureCode::TlsCertificateUnknownIssuer,
+                format!("the certificate of {host} has an unknown issuer: {issuer}"),
+            )
         }
         other => (FailureCode::TlsCertificateInvalid, format!("the certificate of {host} is not acceptable: {other}")),
     }

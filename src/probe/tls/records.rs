@@ -90,9 +90,8 @@ mod tests {
         buffer.push(&bytes[3..12], at(2));
         let first = buffer.take().unwrap();
         assert_eq!(first.bytes, record(22, b"hello"));
-        let times = |record: &Record| {
-            (record.arrivals.first.noticed.as_nanos(), record.arrivals.last.noticed.as_nanos())
-        };
+        let times =
+            |record: &Record| (record.arrivals.first.noticed.as_nanos(), record.arrivals.last.noticed.as_nanos());
         assert_eq!(times(&first), (1, 2));
         assert!(buffer.take().is_none());
         buffer.push(&bytes[12..], at(3));

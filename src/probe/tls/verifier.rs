@@ -70,9 +70,11 @@ impl ServerCertVerifier for Witness {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).chain = chain;
         match &self.policy {
             Policy::Anyone(_) => Ok(ServerCertVerified::assertion()),
-            Policy::Chain { webpki, exact } => webpki
-                .verify_server_cert(end_entity, intermediates, name, ocsp, now)
-                .or_else(|error| if exact.contains(end_entity) { trusted_itself(end_entity, name, now) } else { Err(error) }),
+            Policy::Chain { webpki, exact } => {
+                webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now).or_else(|error| {
+                    if exact.contains(end_entity) { trusted_itself(end_entity, name, now) } else { Err(error) }
+                })
+            }
         }
     }
 
