@@ -6,6 +6,7 @@
 //! Deliberately absent: measuring. Every length shown was drawn by [`crate::trace`]; at most it is added up along a chain of
 //! redirects ([`chain`]).
 
+mod address;
 mod chain;
 pub mod csv;
 mod escape;
