@@ -2,6 +2,7 @@
 //!
 //! Invariant: the columns are the same for all traces; what is unknown or did not happen is an empty cell, never 0.
 
+use crate::time::Nanos;
 use crate::trace::{Phase, Trace};
 
 /// Columns before those of the phases.
@@ -82,7 +83,7 @@ fn measures(trace: &Trace) -> [String; MEASURES.len()] {
         cell(wait.map(|wait| wait.server.get())),
         cell(wait.map(|wait| wait.server_low.get())),
         cell(wait.map(|wait| wait.server_high.get())),
-        cell(trace.connect.as_ref().and_then(|connect| connect.rtt).map(|rtt| rtt.get())),
+        cell(trace.connect.as_ref().and_then(|connect| connect.rtt).map(Nanos::get)),
         cell(trace.transport.map(|counters| counters.retransmits)),
         cell(response.map(|response| response.header_bytes)),
         cell(response.map(|response| response.body_bytes)),

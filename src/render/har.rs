@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn fields_hold_what_the_trace_says() {
         let first = |field: &str| format!("/log/entries/0{field}");
-        for (trace, field, expect) in [
+        for (trace, field, expect) in vec![
             (sample::secure(), "/startedDateTime", json!("2026-11-21T04:38:33.123456789Z")),
             (sample::secure(), "/serverIPAddress", json!("198.51.100.2")),
             (sample::secure(), "/connection", json!("51234")),

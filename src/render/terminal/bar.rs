@@ -100,8 +100,8 @@ fn round_label(at: Nanos, per_unit: u64) -> String {
     if rest == 0 {
         return whole.to_string();
     }
-    let decimals = format!("{:.9}", rest as f64 / per_unit as f64);
-    format!("{whole}{}", decimals.trim_start_matches('0').trim_end_matches('0'))
+    let digits = usize::try_from(per_unit.ilog10()).unwrap_or(0);
+    format!("{whole}.{}", format!("{rest:0digits$}").trim_end_matches('0'))
 }
 
 /// Blocks from one eighth to another; `from < to`.
@@ -190,6 +190,7 @@ mod tests {
             (58_000_000, 12, "╵0 ms"),
             (900_000, 30, "╵0              ╵500 µs"),
             (2_500_000, 40, "╵0              ╵1              ╵2 ms"),
+            (2_100_000, 60, "╵0            ╵0.5          ╵1            ╵1.5 ms"),
             (12_000_000_000, 30, "╵0          ╵5           ╵10 s"),
         ] {
             let axis = Scale::new(Nanos::new(span), cells, Glyphs::Unicode).axis();
