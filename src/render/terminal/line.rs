@@ -64,8 +64,10 @@ impl Line {
     /// Adds text, made safe to print and spelled with the glyphs of the style.
     pub(super) fn add(&mut self, paint: Paint, text: impl AsRef<str>) {
         let text = self.style.glyphs.spell(text.as_ref());
-        if !text.is_empty() {
-            self.pieces.push((paint, text));
+        match self.pieces.last_mut() {
+            Some((last, before)) if *last == paint => before.push_str(&text),
+            _ if text.is_empty() => {}
+            _ => self.pieces.push((paint, text)),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Bars of all traces share one scale; the requests of a chain of redirects stand behind each other on it. A phase that did
 //! not happen has no line. Next to each length stands who witnessed it, and its error bound where that matters.
 //!
-//! Invariants: no line is wider than [`Style::width`] (from 20 columns on), whatever is in the traces; no control character
+//! Invariants: no line is wider than [`Style::width`], whatever is in the traces; no control character
 //! reaches the terminal but newlines and, with [`Colour::Always`], the colour codes of this module; with [`Glyphs::Ascii`]
 //! the output is ASCII.
 //!

@@ -163,7 +163,10 @@ fn json_has_every_variable_and_headers_are_arrays() {
 #[test]
 fn a_server_cannot_write_on_the_terminal() {
     let text = write_out("%header{server}", &transfer(&[sample::hostile()])).parts.remove(0).1;
-    assert!(text.starts_with("\\x1b]0;owned\\x07") && !text.contains('\x1b'), "{text}");
+    assert!(text.starts_with("\\x1b]0;owned\\x07") && !text.contains(['\x1b', '\r', '\n']), "{text}");
+    let certs = "Subject:CN=api.example.com\nIssuer:CN=Example CA R11, O=Example Trust, C=US\n\
+                 Start date:2026-10-01T00:00:00Z\nExpire date:2026-12-30T23:59:59Z\n";
+    check(&[sample::secure()], "%{certs}", certs);
 }
 
 proptest! {

@@ -13,6 +13,7 @@ use url::Url;
 use super::Transfer;
 use crate::event::FailureCode;
 use crate::render::address;
+use crate::render::escape::printable;
 use crate::render::length::seconds;
 use crate::time::Nanos;
 use crate::trace::{Phase, Response, Trace};
@@ -70,6 +71,8 @@ pub(super) const NAMES: &[&str] = &[
 pub(super) enum Value {
     /// Text.
     Text(String),
+    /// Lines of text, safe to print as they are.
+    Lines(String),
     /// There is none: empty as text, `null` as JSON.
     Nothing,
     /// A number.
@@ -83,7 +86,7 @@ pub(super) enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) | Self::Lines(text) => f.write_str(text),
             Self::Nothing => Ok(()),
             Self::Count(count) => write!(f, "{count}"),
             Self::Status(status) => write!(f, "{status:03}"),
@@ -113,7 +116,7 @@ pub(super) fn json(transfer: &Transfer<'_>) -> String {
         .iter()
         .filter_map(|name| {
             let value = match value(transfer, name)? {
-                Value::Text(text) => json!(text).to_string(),
+                Value::Text(text) | Value::Lines(text) => json!(text).to_string(),
                 Value::Nothing => "null".to_owned(),
                 Value::Status(status) => status.to_string(),
                 number => number.to_string(),
@@ -275,7 +278,7 @@ fn text(transfer: &Transfer<'_>, name: &str) -> Option<Value> {
             let failure = trace.and_then(Trace::failure).map(|failure| failure.message.as_str());
             transfer.message.or(failure).map(str::to_owned)
         }
-        "certs" => Some(certificates(transfer)),
+        "certs" => return Some(Value::Lines(certificates(transfer))),
         "filename_effective" | "ftp_entry_path" => None,
         _ => {
             let (prefix, part) = name.split_once('.')?;
@@ -311,7 +314,10 @@ fn certificates(transfer: &Transfer<'_>) -> String {
     let lines = tls.iter().flat_map(|tls| &tls.certificates).map(|certificate| {
         format!(
             "Subject:{}\nIssuer:{}\nStart date:{}\nExpire date:{}\n",
-            certificate.subject, certificate.issuer, certificate.not_before, certificate.not_after
+            printable(&certificate.subject),
+            printable(&certificate.issuer),
+            printable(&certificate.not_before),
+            printable(&certificate.not_after)
         )
     });
     lines.collect()
