@@ -24,7 +24,7 @@ pub(super) fn lines(dns: &Dns, style: Style) -> Vec<Line> {
 
 fn summary(dns: &Dns, style: Style) -> Vec<Line> {
     let source = match dns.source {
-        DnsSource::Network => None,
+        DnsSource::Network => dns.queries.is_empty().then_some("resolved by DNS servers, queries not observed"),
         DnsSource::Hosts => Some("name found in the hosts file"),
         DnsSource::Override => Some("address given by the user (override)"),
     };
