@@ -17,10 +17,12 @@
 //! - `target`: pure
 //! - `event`: pure
 //! - `trace`: pure
+//! - `render`: pure
 //! - `probe`: edge
 
 pub mod event;
 pub mod probe;
+pub mod render;
 pub mod target;
 pub mod time;
 pub mod trace;

@@ -1,0 +1,21 @@
+//! Traces as text and bytes, for people and for other programs.
+//!
+//! Invariant: a rendering is a function of the traces and its options alone; nothing here opens a file, reads a clock or looks
+//! at the environment. What a server sent is never printed to a terminal raw ([`escape`]).
+//!
+//! Deliberately absent: measuring. Every length shown was drawn by [`crate::trace`]; at most it is added up along a chain of
+//! redirects ([`chain`]).
+
+mod address;
+mod chain;
+pub mod csv;
+mod escape;
+pub mod har;
+pub mod json;
+mod length;
+pub mod markdown;
+#[cfg(test)]
+mod sample;
+pub mod terminal;
+pub mod verbose;
+pub mod write_out;

@@ -1,0 +1,273 @@
+//! What people see: a waterfall of each trace, and what there is to know of it.
+//!
+//! Bars of all traces share one scale; the requests of a chain of redirects stand behind each other on it. A phase that did
+//! not happen has no line. Next to each length stands who witnessed it, and its error bound where that matters.
+//!
+//! Invariants: no line is wider than [`Style::width`], whatever is in the traces; no control character
+//! reaches the terminal but newlines and, with [`Colour::Always`], the colour codes of this module; with [`Glyphs::Ascii`]
+//! the output is ASCII.
+//!
+//! Deliberately absent: finding out how wide the terminal is, and whether it has colours. The caller knows.
+
+mod bar;
+mod dns;
+mod facts;
+mod line;
+mod table;
+
+use bar::Scale;
+use line::{Line, Paint, Paragraph, clip_middle, columns};
+
+use super::chain::placed;
+use super::length::{millis, rough_millis};
+use crate::time::Nanos;
+use crate::trace::{Failure, Phase, Span, Trace, WaitSplit};
+
+/// How to write on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Columns; no line is wider.
+    pub width: usize,
+    /// What bars and signs are made of.
+    pub glyphs: Glyphs,
+    /// Whether there are colours.
+    pub colour: Colour,
+}
+
+/// What bars and signs are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Block elements, arrows, dashes.
+    Unicode,
+    /// ASCII only.
+    Ascii,
+}
+
+/// Whether there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// 256-colour codes, one hue for each phase.
+    Always,
+    /// None.
+    Never,
+}
+
+/// Where bars start: after the names of phases.
+const BARS_AT: usize = 10;
+/// URLs in headings are not cut shorter than this.
+const LEAST_URL: usize = 20;
+/// An error bound is notable from this share of the length on.
+const NOTABLE_SHARE: u64 = 20;
+/// Narrower than this, no error bounds are shown.
+const ROOM_FOR_ERRORS: usize = 70;
+/// Narrower than this, no evidence is shown.
+const ROOM_FOR_EVIDENCE: usize = 52;
+
+/// The waterfalls of all traces on one scale, each followed by its facts; for several traces, a table at the end.
+#[must_use]
+pub fn waterfall(traces: &[Trace], style: &Style) -> String {
+    let page = Page::new(traces, *style);
+    let mut out = String::new();
+    for (index, (offset, trace)) in placed(traces).enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        for line in page.trace(index, offset, trace) {
+            line.write_to(&mut out);
+        }
+    }
+    if traces.len() > 1 {
+        out.push('\n');
+        for line in table::lines(traces, *style) {
+            line.write_to(&mut out);
+        }
+    }
+    out
+}
+
+/// What all traces shown have in common.
+struct Page<'a> {
+    traces: &'a [Trace],
+    style: Style,
+    scale: Scale,
+    cells: usize,
+    times: usize,
+}
+
+impl<'a> Page<'a> {
+    fn new(traces: &'a [Trace], style: Style) -> Self {
+        let spans = || traces.iter().flat_map(|trace| trace.timeline.spans());
+        let times = traces.iter().map(|trace| columns(&millis(trace.total()))).max().unwrap_or(0) + columns(" ms");
+        let witness = spans().map(|span| columns(&style.glyphs.spell(&evidence(&span, style)))).max().unwrap_or(0);
+        let taken = BARS_AT + 1 + times + if witness > 0 { 2 + witness } else { 0 };
+        let cells = style.width.saturating_sub(taken).max(1);
+        let span = placed(traces).map(|(offset, trace)| offset + trace.total()).max().unwrap_or_default();
+        Self { traces, style, scale: Scale::new(span, cells, style.glyphs), cells, times }
+    }
+
+    fn trace(&self, index: usize, offset: Nanos, trace: &Trace) -> Vec<Line> {
+        let mut lines = self.heading(index, trace);
+        for span in trace.timeline.spans() {
+            let failed = trace.failure().is_some_and(|failure| failure.phase == span.phase);
+            lines.push(self.phase(offset, &span, if failed { "✗" } else { "" }));
+            if let (Phase::Wait, Some(split)) = (span.phase, &trace.wait) {
+                lines.extend(self.split(split));
+            }
+        }
+        if trace.timeline.spans().len() > 0 {
+            lines.push(self.total(trace));
+        }
+        lines.extend(trace.failure().into_iter().flat_map(|failure| self.failure(failure)));
+        lines.extend(trace.dns.iter().flat_map(|dns| dns::lines(dns, self.style)));
+        lines.extend(trace.connect.iter().flat_map(|connect| facts::connect(connect, trace, self.style)));
+        lines.extend(trace.tls.iter().flat_map(|tls| facts::tls(tls, trace.started_at, self.style)));
+        if trace.request.is_some() || trace.response.is_some() {
+            lines.extend(facts::http(trace, self.style));
+        }
+        lines.extend(facts::client(trace, self.style));
+        lines
+    }
+
+    /// What was asked, and how it ended; then when and where, and which redirect led here.
+    fn heading(&self, index: usize, trace: &Trace) -> Vec<Line> {
+        let mut asked = Line::new(self.style);
+        if self.traces.len() > 1 {
+            asked.add(Paint::Dim, format!("{} ", index + 1));
+        }
+        if let Some(name) = &trace.subject.name {
+            asked.add(Paint::Strong, format!("{name}  "));
+        }
+        asked.add(Paint::Plain, format!("{} ", trace.subject.method));
+        let paint = if trace.subject.name.is_some() { Paint::Plain } else { Paint::Strong };
+        let room = self.style.width.saturating_sub(asked.columns()).max(LEAST_URL);
+        asked.add(paint, clip_middle(&trace.subject.url, room, self.style.glyphs));
+
+        let ended = self.ended(trace);
+        let on_one_line = asked.columns() + 2 + ended.columns() <= self.style.width;
+        let mut lines = if on_one_line {
+            vec![asked.pad_to(self.style.width - ended.columns()).followed_by(ended)]
+        } else {
+            vec![asked, Line::new(self.style).pad_to(2).followed_by(ended)]
+        };
+        let start = trace.started_at.to_string();
+        let mut notes = Paragraph::new(self.style, Line::new(self.style), 2).part(Paint::Dim, cut_to_millis(&start));
+        if let Some(vantage) = &trace.subject.vantage {
+            notes = notes.part(Paint::Dim, format!("from {vantage}"));
+        }
+        for (key, value) in &trace.subject.tags {
+            notes = notes.part(Paint::Dim, format!("{key}={value}"));
+        }
+        lines.extend(notes.finish());
+        lines.extend(self.redirect(trace));
+        lines
+    }
+
+    fn ended(&self, trace: &Trace) -> Line {
+        let mut line = Line::new(self.style);
+        if let Some(failure) = trace.failure() {
+            line.add(Paint::Bad, format!("✗ {}", failure.code));
+            line.add(Paint::Dim, " · ");
+        }
+        if let Some(response) = &trace.response {
+            line.add(facts::status_paint(response), response.status.to_string());
+            line.add(Paint::Dim, " · ");
+            line.add(Paint::Plain, &response.version);
+            line.add(Paint::Dim, " · ");
+        }
+        match trace.timeline.spans().len() {
+            0 => line.with(Paint::Dim, "nothing measured"),
+            _ => line.with(Paint::Strong, format!("{} ms", millis(trace.total()))),
+        }
+    }
+
+    fn redirect(&self, trace: &Trace) -> Option<Line> {
+        let from = trace.subject.redirected_from?;
+        let origin = self.traces.iter().enumerate().find(|(_, other)| other.subject.trace_id == from);
+        let words = match origin {
+            Some((index, origin)) => {
+                let status =
+                    origin.response.as_ref().map_or(String::new(), |response| format!(" ({})", response.status));
+                format!("↳ redirected from {}{status} {}", index + 1, origin.subject.url)
+            }
+            None => format!("↳ redirected from trace {from}"),
+        };
+        Some(Line::new(self.style).pad_to(2).with(Paint::Dim, words))
+    }
+
+    fn phase(&self, offset: Nanos, span: &Span, mark: &str) -> Line {
+        let time = format!("{} ms", millis(span.duration));
+        let line = Line::new(self.style)
+            .pad_to(2)
+            .with(Paint::Phase(span.phase), span.phase.as_str())
+            .pad_to(BARS_AT - 1)
+            .with(Paint::Bad, mark)
+            .pad_to(BARS_AT);
+        let line = self.bar(line, span.phase, offset + span.start, span.duration);
+        let line = line.pad_to(BARS_AT + self.cells + 1).with(Paint::Plain, format!("{time:>0$}", self.times));
+        let witness = evidence(span, self.style);
+        if witness.is_empty() { line } else { line.with(Paint::Dim, format!("  {witness}")) }
+    }
+
+    fn bar(&self, line: Line, phase: Phase, start: Nanos, length: Nanos) -> Line {
+        let bar = self.scale.bar(start, length);
+        let blanks = columns(&bar) - columns(bar.trim_start());
+        line.with(Paint::Plain, " ".repeat(blanks)).with(Paint::Phase(phase), bar.trim_start())
+    }
+
+    fn total(&self, trace: &Trace) -> Line {
+        let time = format!("{} ms", millis(trace.total()));
+        Line::new(self.style)
+            .pad_to(2)
+            .with(Paint::Strong, "total")
+            .pad_to(BARS_AT)
+            .with(Paint::Dim, self.scale.axis())
+            .pad_to(BARS_AT + self.cells + 1)
+            .with(Paint::Strong, format!("{time:>0$}", self.times))
+    }
+
+    /// The estimate, as rough as its bounds.
+    fn split(&self, split: &WaitSplit) -> Vec<Line> {
+        let shown: fn(Nanos) -> String =
+            if split.server_high >= Nanos::from_millis(10) { rough_millis } else { millis };
+        let label = Line::new(self.style).pad_to(2).with(Paint::Dim, "└");
+        let label_columns = label.columns() + 1;
+        let network = format!("network {} ms", millis(split.network));
+        let server =
+            format!("server {} ms ({} – {})", shown(split.server), shown(split.server_low), shown(split.server_high));
+        Paragraph::new(self.style, label, label_columns)
+            .part(Paint::Plain, network)
+            .part(Paint::Plain, server)
+            .part(Paint::Dim, format!("est. by {}", split.method.as_str()))
+            .finish()
+    }
+
+    fn failure(&self, failure: &Failure) -> Vec<Line> {
+        let label = Line::new(self.style).pad_to(2).with(Paint::Bad, "✗");
+        Paragraph::new(self.style, label, 4)
+            .part(Paint::Bad, format!("failed during {}: {}", failure.phase, failure.code))
+            .part(Paint::Bad, &failure.message)
+            .finish()
+    }
+}
+
+/// Who witnessed the length, as far as there is room, and its error bound if it is a notable share of it.
+fn evidence(span: &Span, style: Style) -> String {
+    if style.width < ROOM_FOR_EVIDENCE {
+        return String::new();
+    }
+    let notable = span.error.get().saturating_mul(NOTABLE_SHARE) >= span.duration.get();
+    if notable && style.width >= ROOM_FOR_ERRORS {
+        format!("{} ±{}", span.evidence.as_str(), span.error)
+    } else {
+        span.evidence.as_str().to_owned()
+    }
+}
+
+/// `2026-11-21T04:38:33.123456789Z` as `2026-11-21 04:38:33.123 UTC`.
+fn cut_to_millis(start: &str) -> String {
+    let shown: String = start.chars().take(23).collect();
+    format!("{} UTC", shown.replace('T', " "))
+}
+
+#[cfg(test)]
+mod tests;
