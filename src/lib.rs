@@ -17,7 +17,9 @@
 //! - `target`: pure
 //! - `event`: pure
 //! - `trace`: pure
+//! - `cli`: arguments, environment and files; the only place that prints
 
+pub mod cli;
 pub mod event;
 pub mod target;
 pub mod time;
