@@ -19,8 +19,9 @@ EXAMPLES
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
 
 EXIT CODES
-  0 done   1 other failure   2 misuse   6 DNS   7 connect   22 status with -f   28 time-out   35 TLS handshake
-  47 too many redirects   52 empty reply   56 receive failure   60 certificate";
+  0 done            1 other failure        2 misuse            6 DNS                7 connect
+  22 status (-f)    28 time-out            35 TLS handshake    47 too many redirects
+  52 empty reply    56 receive failure     60 certificate";
 
 pub(super) const LAB: &str = "\
 EXAMPLES

@@ -19,11 +19,7 @@ mod environment;
 mod error;
 mod examples;
 #[expect(clippy::doc_markdown, reason = "doc comments of flags are their help texts, where Markdown means nothing")]
-#[allow(
-    rustdoc::broken_intra_doc_links,
-    rustdoc::bare_urls,
-    reason = "doc comments of flags are their help texts, where brackets mean that a part is optional"
-)]
+#[expect(rustdoc::broken_intra_doc_links, reason = "as above: brackets mean that a part is optional")]
 pub mod flags;
 mod inputs;
 mod output;

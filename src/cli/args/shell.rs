@@ -28,6 +28,7 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
     program.build();
     let commands: Vec<Command> =
         program.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect();
+    let examples_of_program = examples(&program, ".SH");
     let program = Man::new(program).manual("wirefall");
     program.render_title(page)?;
     program.render_name_section(page)?;
@@ -35,17 +36,33 @@ fn write_page(page: &mut Vec<u8>) -> io::Result<()> {
     program.render_description_section(page)?;
     for command in commands {
         let title = format!(".SH \"WIREFALL {}\"\n", command.get_name().to_uppercase());
+        let examples = examples(&command, ".SS");
         let command = Man::new(command);
         page.extend(title.into_bytes());
         let mut sections = Vec::new();
         command.render_synopsis_section(&mut sections)?;
         command.render_description_section(&mut sections)?;
         command.render_options_section(&mut sections)?;
-        command.render_extra_section(&mut sections)?;
         page.extend(as_subsections(&String::from_utf8_lossy(&sections)).into_bytes());
+        page.extend(examples.into_bytes());
     }
-    program.render_extra_section(page)?;
+    page.extend(examples_of_program.into_bytes());
     program.render_version_section(page)
+}
+
+/// What stands at the end of a command's help, its titles as sections and its lines as they are. (The section that
+/// `clap_mangen` would make of it fills lines, which breaks commands in two.)
+fn examples(command: &Command, section: &str) -> String {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let roff = text.lines().map(|line| {
+        let escaped = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('~', "\\(ti");
+        if line.starts_with(' ') || line.is_empty() {
+            format!("{escaped}\n")
+        } else {
+            format!(".fi\n{section} \"{escaped}\"\n.nf\n")
+        }
+    });
+    roff.chain([".fi\n".to_owned()]).collect()
 }
 
 /// The sections of a command, one level lower, so that they stand below their command's title.
@@ -87,6 +104,7 @@ mod tests {
                 assert!(plain.contains(&format!("--{long}")), "{} --{long}", command.get_name());
             }
         }
+        assert!(page.contains("\n.SS \"EXAMPLES\"\n.nf\n  wirefall lab \\-\\-ca\\-out ca.pem"), "{page}");
         assert_eq!(page.lines().filter(|line| line.starts_with(".TH")).count(), 1);
     }
 }
