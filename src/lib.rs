@@ -19,7 +19,9 @@
 //! - `trace`: pure
 //! - `render`: pure
 //! - `probe`: edge
+//! - `cli`: edge
 
+pub mod cli;
 pub mod event;
 pub mod probe;
 pub mod render;

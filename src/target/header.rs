@@ -92,7 +92,7 @@ impl HeaderField {
 
 /// Whether `text` is a token (RFC 9110 §5.6.2): what methods and field names are made of.
 #[must_use]
-pub fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
@@ -107,8 +107,8 @@ mod tests {
 
     use super::*;
 
-    fn check(text: &str, expect: Result<HeaderField, HeaderFieldError>) {
-        assert_eq!(text.parse(), expect, "{text:?}");
+    fn check(text: &str, expect: impl Into<Result<HeaderField, HeaderFieldError>>) {
+        assert_eq!(text.parse(), expect.into(), "{text:?}");
     }
 
     #[test]

@@ -20,11 +20,11 @@ mod route;
 mod sigv4;
 mod tls;
 
-pub use header::{HeaderField, HeaderFieldError, is_token};
+pub use header::{HeaderField, HeaderFieldError};
 pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use redirect::RedirectError;
-pub use request::{ContentCoding, Credentials, Method, Request};
+pub use request::{ContentCoding, Credentials, Method, MethodError, Request};
 pub use resolution::{DnsServers, DnsServersError, Family, Resolution, ResolveOverride, ResolveOverrideError};
 pub use route::{ConnectTo, ConnectToError, Interface, InterfaceError, Route};
 pub use sigv4::{SigV4Scope, SigV4ScopeError};

@@ -93,7 +93,7 @@ fn excepts_address(entry: &str, address: IpAddr) -> bool {
         Some(_) => return false,
     };
     let ignored = width - bits;
-    network.checked_shr(ignored).unwrap_or(0) == u128::checked_shr(address, ignored).unwrap_or(0)
+    network.checked_shr(ignored) == address.checked_shr(ignored)
 }
 
 /// Why a text is not a proxy. No variant repeats a password.
@@ -224,6 +224,7 @@ mod tests {
             ("fe80::/10", "[febf::1]", true),
             ("fe80::/10", "[fec0::1]", false),
             ("::/0", "127.0.0.1", false),
+            ("::/0", "[::1]", true),
             ("", "example.com", false),
         ] {
             let proxies = Proxies { http: Some(proxy("p", 1, None)), https: None, except: Proxies::exceptions(list) };

@@ -3,9 +3,12 @@
 //! Deliberately absent: the fields that a client adds by itself (`Host`, `User-Agent`, `Accept`, `Content-Length`), and the
 //! signature of [`Credentials::AwsSigV4`], which depends on the moment of sending.
 
+use std::str::FromStr;
+
 use url::Url;
 
 use super::HeaderField;
+use super::header::is_token;
 
 /// One request as its user wants it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,20 @@ impl Method {
     }
 }
 
+/// Why a text is not a method.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a method such as PUT, got {0:?}")]
+pub struct MethodError(String);
+
+/// Reads a method that the user chose: any token (RFC 9110 §9.1), in the case in which it is written.
+impl FromStr for Method {
+    type Err = MethodError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_token(text) { Ok(Self::Chosen(text.to_owned())) } else { Err(MethodError(text.to_owned())) }
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
@@ -79,4 +96,19 @@ pub enum ContentCoding {
     AsIs,
     /// Every coding that the client knows is offered, and bodies are written decoded.
     Compressed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_method_is_a_token() {
+        for text in ["GET", "get", "M-SEARCH", "X"] {
+            assert_eq!(text.parse(), Ok(Method::Chosen(text.into())), "{text}");
+        }
+        for text in ["", "A B", "GET / HTTP/1.1\r\nX:", "É"] {
+            assert_eq!(text.parse::<Method>(), Err(MethodError(text.into())), "{text}");
+        }
+    }
 }

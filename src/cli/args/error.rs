@@ -1,0 +1,116 @@
+//! Why arguments mean nothing that could be done. All of these end the program with exit code 2.
+
+use std::io;
+
+use crate::target::{
+    ConnectToError, DnsServersError, HeaderFieldError, InterfaceError, LocationError, MethodError, ProxyError,
+    ResolveOverrideError, SigV4ScopeError, TlsVersionError,
+};
+
+use super::output::ChartFileError;
+
+/// Arguments that mean nothing. The text is complete: it names the flag (or the variable), what was expected and what was
+/// given. Passwords and keys are never repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum ArgsError {
+    /// A value does not have its flag's form.
+    #[error("{flag}: {cause}")]
+    Value {
+        /// The flag, the variable, or `TARGET`.
+        flag: &'static str,
+        /// What is wrong with the value.
+        cause: ValueError,
+    },
+    /// A file that a flag refers to cannot be read.
+    #[error("{flag}: cannot read {file}: {cause}")]
+    Read {
+        /// The flag.
+        flag: &'static str,
+        /// Its path, or `standard input`.
+        file: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// Two flags exclude each other.
+    #[error("{flag} cannot be used with {other}: {reason}")]
+    Conflict {
+        /// One of them.
+        flag: &'static str,
+        /// The other one.
+        other: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A flag needs another one.
+    #[error("{flag} needs {needed}")]
+    Needs {
+        /// The flag.
+        flag: &'static str,
+        /// What it cannot do without.
+        needed: &'static str,
+    },
+}
+
+/// Why a value is not of its flag's form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// One of the forms that only need a word of explanation.
+    #[error("expected {expected}, got {got:?}")]
+    Form {
+        /// What the flag takes.
+        expected: &'static str,
+        /// What it was given.
+        got: String,
+    },
+    /// The same, where what was given is secret or too long to repeat.
+    #[error("expected {0}")]
+    Secret(&'static str),
+    /// A proxy of the environment that cannot be used; says how to go without it.
+    #[error("{0} (-x \"\" ignores the variable)")]
+    ProxyVariable(ProxyError),
+    /// `-x`.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// A target.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// `-X`.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// `-H`.
+    #[error(transparent)]
+    Header(#[from] HeaderFieldError),
+    /// `--aws-sigv4`.
+    #[error(transparent)]
+    SigV4(#[from] SigV4ScopeError),
+    /// `--resolve`.
+    #[error(transparent)]
+    Resolve(#[from] ResolveOverrideError),
+    /// `--dns-servers`.
+    #[error(transparent)]
+    DnsServers(#[from] DnsServersError),
+    /// `--connect-to`.
+    #[error(transparent)]
+    ConnectTo(#[from] ConnectToError),
+    /// `--interface`.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    /// `--tls-max`.
+    #[error(transparent)]
+    TlsVersion(#[from] TlsVersionError),
+    /// `--chart` and `chart -o`.
+    #[error(transparent)]
+    ChartFile(#[from] ChartFileError),
+}
+
+/// Says which flag a value came from.
+pub(super) trait OfFlag<T> {
+    /// The value, or its error with the flag's name.
+    fn of(self, flag: &'static str) -> Result<T, ArgsError>;
+}
+
+impl<T, E: Into<ValueError>> OfFlag<T> for Result<T, E> {
+    fn of(self, flag: &'static str) -> Result<T, ArgsError> {
+        self.map_err(|cause| ArgsError::Value { flag, cause: cause.into() })
+    }
+}

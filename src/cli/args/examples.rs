@@ -1,0 +1,49 @@
+//! The examples at the end of each command's help.
+
+pub(super) const PROGRAM: &str = "\
+EXAMPLES
+  wirefall https://example.com/              where the time of one request goes
+  wirefall -L http://example.com/            with redirects, a trace each
+  wirefall demo                              known delays on this machine, measured and drawn
+  wirefall trace --help                      all flags of a request; they are curl's";
+
+pub(super) const TRACE: &str = "\
+EXAMPLES
+  wirefall https://example.com/
+  wirefall --reuse https://example.com/                      cold, then warm on the same connection
+  wirefall edge=https://example.com/ origin=https://example.org/
+  wirefall --json '{\"a\":1}' https://example.com/api
+  wirefall --aws-sigv4 aws:amz https://ID.execute-api.us-east-1.amazonaws.com/
+  wirefall --resolve example.com:443:192.0.2.1 https://example.com/
+  wirefall --chart trace.svg --save traces.jsonl https://example.com/
+  wirefall -s -o body -w '%{time_total}\\n' https://example.com/
+
+EXIT CODES
+  0 done            1 other failure        2 misuse            6 DNS                7 connect
+  22 status (-f)    28 time-out            35 TLS handshake    47 too many redirects
+  52 empty reply    56 receive failure     60 certificate";
+
+pub(super) const LAB: &str = "\
+EXAMPLES
+  wirefall lab --ca-out ca.pem --dns-port 5353
+  wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay";
+
+pub(super) const DEMO: &str = "\
+EXAMPLES
+  wirefall demo
+  wirefall demo --out charts";
+
+pub(super) const CHART: &str = "\
+EXAMPLES
+  wirefall chart waterfall traces.jsonl -o waterfall.svg
+  wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png";
+
+pub(super) const COMPLETIONS: &str = "\
+EXAMPLES
+  wirefall completions bash > /etc/bash_completion.d/wirefall
+  wirefall completions fish > ~/.config/fish/completions/wirefall.fish";
+
+pub(super) const MAN: &str = "\
+EXAMPLES
+  wirefall man | man -l -
+  wirefall man > /usr/share/man/man1/wirefall.1";

@@ -1,0 +1,150 @@
+//! Raw flags, as clap reads them: one struct per command and per group of flags.
+//!
+//! Nothing is checked here beyond the flags' names; values are words until they are resolved, so that all messages about
+//! them have one form. The doc comment of a field is its help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::body::BodyArgs;
+use super::examples;
+
+mod network;
+mod output;
+mod request;
+
+pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
+pub use output::OutputArgs;
+pub use request::RequestArgs;
+
+/// Shows where the milliseconds of a request go
+///
+/// wirefall does DNS, TCP, TLS and HTTP on its own sockets and takes the time of each boundary from the kernel. The phases
+/// dns, connect, tls, send, wait and receive follow one another without gaps; together they are the total.
+///
+/// Words that name no command belong to `trace`: `wirefall URL` is `wirefall trace URL`.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "wirefall", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(args_override_self = true, disable_help_subcommand = false, after_help = examples::PROGRAM)]
+pub(super) struct Program {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// A command and its raw flags.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Trace one request to each target, phase by phase
+    #[command(after_help = examples::TRACE)]
+    Trace(Box<TraceArgs>),
+    /// Run servers with known delays on this machine
+    #[command(after_help = examples::LAB)]
+    Lab(LabArgs),
+    /// Run the lab, trace it and draw what was measured
+    #[command(after_help = examples::DEMO)]
+    Demo(DemoArgs),
+    /// Draw traces that were saved
+    #[command(after_help = examples::CHART)]
+    Chart(ChartArgs),
+    /// Print completions for a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    #[command(after_help = examples::MAN)]
+    Man,
+}
+
+/// `wirefall trace`.
+#[derive(Args, Clone, Debug)]
+pub struct TraceArgs {
+    /// What to ask: a URL, or NAME=URL to show it under a name. Without a scheme, http:// is meant
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// What is asked.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// What is sent along.
+    #[command(flatten)]
+    pub body: BodyArgs,
+    /// How names become addresses.
+    #[command(flatten)]
+    pub names: NameArgs,
+    /// How packets get there.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// How TLS is spoken.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// How HTTP is spoken.
+    #[command(flatten)]
+    pub http: HttpArgs,
+    /// How long anything may take.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// What becomes of the results.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `wirefall lab`.
+#[derive(Args, Clone, Debug)]
+pub struct LabArgs {
+    /// Delays and paths, in place of the built-in ones
+    #[arg(long, value_name = "FILE.toml")]
+    pub profile: Option<PathBuf>,
+    /// Multiply all delays, such as 0.1 for a tenth
+    #[arg(long, value_name = "X", default_value = "1", value_parser = time_scale)]
+    pub time_scale: f64,
+    /// Answer DNS queries on this port; 0 takes a free one
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub dns_port: u16,
+    /// Write the certificate authority of this run here, for --cacert
+    #[arg(long, value_name = "FILE.pem")]
+    pub ca_out: Option<PathBuf>,
+}
+
+/// `wirefall demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Write traces and charts into this directory
+    #[arg(long, value_name = "DIR", default_value = "./wirefall-demo")]
+    pub out: PathBuf,
+}
+
+/// `wirefall chart`.
+#[derive(Args, Clone, Debug)]
+pub struct ChartArgs {
+    /// What to draw
+    #[arg(value_name = "KIND")]
+    pub kind: ChartKind,
+    /// Saved traces, a JSON document a line (--save, --format jsonl)
+    #[arg(value_name = "INPUT.jsonl", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// Draw into this file; its name ends in .png or .svg
+    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<super::ChartFile>)]
+    pub output: super::ChartFile,
+    /// Write this above the chart
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+}
+
+/// What can be drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ChartKind {
+    /// The phases of each trace, on one time axis.
+    Waterfall,
+}
+
+/// `wirefall completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell that is to complete
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|scale: &f64| scale.is_finite() && *scale > 0.0);
+    scale.ok_or_else(|| format!("expected a number above 0, got {text:?}"))
+}

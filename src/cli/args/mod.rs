@@ -1,0 +1,65 @@
+//! Arguments, in two steps: raw flags, then what they mean.
+//!
+//! [`parse`] turns words into a [`Command`] of raw flags ([`flags`]); [`TraceArgs::resolve`] turns those, with the
+//! [`Environment`] and the [`Inputs`], into a [`Plan`](crate::target::Plan) and an [`Output`]. Flags that concern one
+//! request are curl's; where this program deviates from it, the flag's help or the resolving module says so.
+//!
+//! Invariant: nothing here reads the environment or a file by itself, except [`Environment::of_process`] and
+//! [`ProcessInputs`], which a caller names.
+//!
+//! Deliberately absent: doing what the arguments ask for, and printing.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+
+mod body;
+mod default_command;
+mod environment;
+mod error;
+mod examples;
+#[expect(clippy::doc_markdown, reason = "doc comments of flags are their help texts, where Markdown means nothing")]
+#[expect(rustdoc::broken_intra_doc_links, reason = "as above: brackets mean that a part is optional")]
+pub mod flags;
+mod inputs;
+mod output;
+mod resolve;
+mod shell;
+
+pub use body::{BodyArgs, BodyPart, BodySource};
+pub use environment::Environment;
+pub use error::{ArgsError, ValueError};
+pub use flags::{ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, TraceArgs};
+pub use inputs::{Inputs, ProcessInputs};
+pub use output::{ChartFile, ChartFileError, Color, Destination, Format, ImageForm, Output, StatusRule, Verbosity};
+pub use shell::{completions, man};
+
+/// The command and its raw flags. `argv` begins with the program's name.
+///
+/// Words that name no command belong to `trace`: `wirefall -k https://h/` is `wirefall trace -k https://h/`. The error also
+/// stands for requested help and for the version: it knows its text, its stream and its exit code (2 for a misuse, else 0).
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut command = command();
+    let argv = default_command::with_default_command(argv.into_iter().collect(), &command);
+    let matches = command.try_get_matches_from_mut(argv)?;
+    let program = flags::Program::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok(program.command)
+}
+
+/// Everything that clap knows about this program's arguments.
+fn command() -> clap::Command {
+    let names: Vec<String> =
+        flags::Program::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    names.into_iter().fold(flags::Program::command(), |program, name| {
+        program.mut_subcommand(name, |command| command.mut_args(value_as_it_is))
+    })
+}
+
+/// As in curl, the word after a flag that takes a value is its value, whatever it begins with.
+fn value_as_it_is(arg: clap::Arg) -> clap::Arg {
+    let takes_word = !arg.is_positional() && arg.get_action().takes_values();
+    if takes_word { arg.allow_hyphen_values(true) } else { arg }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! What becomes of the results: shapes, places, and how much is said.
+//!
+//! Deliberately absent: writing anything.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Where results go and what they look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How each trace is printed on standard output; `None` where `-w` alone says what is printed.
+    pub format: Option<Format>,
+    /// `-w`: a text with curl's variables, not yet expanded, printed after each trace.
+    pub write_out: Option<String>,
+    /// `-o`: where bodies go, one after another where there are several.
+    pub body: Destination,
+    /// `-D`: where response heads go.
+    pub heads: Destination,
+    /// `--save`: traces are appended to this file, a line each.
+    pub save: Option<PathBuf>,
+    /// `--chart`: a waterfall is drawn into this file.
+    pub chart: Option<ChartFile>,
+    /// How much is said on standard error.
+    pub verbosity: Verbosity,
+    /// Whether the terminal's colours are used.
+    pub color: Color,
+    /// Which statuses count as a failure of the run.
+    pub status: StatusRule,
+}
+
+/// The form of printed traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A waterfall for people.
+    #[default]
+    Pretty,
+    /// An indented JSON document.
+    Json,
+    /// JSON, a line for each trace.
+    Jsonl,
+    /// Comma-separated values, a row for each trace.
+    Csv,
+    /// HTTP Archive 1.2, which browsers and their developer tools read.
+    Har,
+    /// A Markdown table.
+    Markdown,
+}
+
+/// A place for bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// They are dropped.
+    #[default]
+    Nowhere,
+    /// `-`.
+    Stdout,
+    /// This file, replaced.
+    File(PathBuf),
+}
+
+impl From<PathBuf> for Destination {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdout } else { Self::File(path) }
+    }
+}
+
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// `-s`: nothing, not even errors.
+    Silent,
+    /// Errors, and what else a person has to know.
+    #[default]
+    Normal,
+    /// `-v`: also what goes over the wire. Beats `-s`.
+    Verbose,
+}
+
+/// Whether the terminal's colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// `--no-color`, or `NO_COLOR` is set.
+    Never,
+}
+
+/// Which statuses count as a failure of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatusRule {
+    /// None: any answer is an answer.
+    #[default]
+    AnyIsFine,
+    /// `-f`: 400 and above, with curl's exit code 22.
+    FailFrom400,
+}
+
+/// A file for a chart. Invariant: its name says which form it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartFile {
+    path: PathBuf,
+    form: ImageForm,
+}
+
+/// The form of a drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageForm {
+    /// Pixels.
+    Png,
+    /// Vectors.
+    Svg,
+}
+
+impl ChartFile {
+    /// Where it is written.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is written there.
+    #[must_use]
+    pub const fn form(&self) -> ImageForm {
+        self.form
+    }
+}
+
+/// A name that says no form of drawing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a file name that ends in .png or .svg, got {0:?}")]
+pub struct ChartFileError(String);
+
+/// Reads a path that ends in `.png` or `.svg`, in any case.
+impl FromStr for ChartFile {
+    type Err = ChartFileError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = PathBuf::from(text);
+        let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+        match extension.as_deref() {
+            Some("png") => Ok(Self { path, form: ImageForm::Png }),
+            Some("svg") => Ok(Self { path, form: ImageForm::Svg }),
+            _ => Err(ChartFileError(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charts_name_says_its_form() {
+        for (text, expect) in [
+            ("a.png", Ok(ImageForm::Png)),
+            ("b/a.b.SVG", Ok(ImageForm::Svg)),
+            ("a.jpg", Err(ChartFileError("a.jpg".into()))),
+            (".png", Err(ChartFileError(".png".into()))),
+            ("png", Err(ChartFileError("png".into()))),
+            ("", Err(ChartFileError(String::new()))),
+        ] {
+            assert_eq!(text.parse().map(|file: ChartFile| file.form()), expect, "{text}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What becomes of the results.
+
+use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
+use crate::cli::args::flags::OutputArgs;
+use crate::cli::args::{Color, Environment, Format, Inputs, Output, StatusRule, Verbosity, body};
+
+pub(super) fn output(flags: &OutputArgs, environment: &Environment, inputs: &dyn Inputs) -> Result<Output, ArgsError> {
+    let write_out = flags.write_out.as_deref().map(|text| write_out(text, inputs)).transpose()?;
+    let no_color = flags.no_color || environment.get_os("NO_COLOR").is_some();
+    Ok(Output {
+        format: flags.format.or_else(|| write_out.is_none().then_some(Format::Pretty)),
+        write_out,
+        body: flags.output.clone().map(Into::into).unwrap_or_default(),
+        heads: flags.dump_header.clone().map(Into::into).unwrap_or_default(),
+        save: flags.save.clone(),
+        chart: flags.chart.as_deref().map(str::parse).transpose().of("--chart")?,
+        verbosity: match (flags.verbose, flags.silent) {
+            (true, _) => Verbosity::Verbose,
+            (_, true) => Verbosity::Silent,
+            _ => Verbosity::Normal,
+        },
+        color: if no_color { Color::Never } else { Color::Auto },
+        status: if flags.fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine },
+    })
+}
+
+/// The text, or that of `@FILE`, whose line ends are dropped as curl does.
+fn write_out(text: &str, inputs: &dyn Inputs) -> Result<String, ArgsError> {
+    let Some(file) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
+    let mut bytes = body::read("-w", file, inputs)?;
+    bytes.retain(|byte| !b"\r\n\0".contains(byte));
+    String::from_utf8(bytes).map_err(|_| ValueError::Secret("a file in UTF-8")).of("-w")
+}
