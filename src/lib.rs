@@ -17,8 +17,10 @@
 //! - `target`: pure
 //! - `event`: pure
 //! - `trace`: pure
+//! - `render`: pure
 
 pub mod event;
+pub mod render;
 pub mod target;
 pub mod time;
 pub mod trace;
