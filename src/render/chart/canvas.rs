@@ -82,7 +82,6 @@ impl Canvas<'_> {
         let horizontal = match label.anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
-            Anchor::End => HPos::Right,
         };
         let size = label.font.size * UNITS_PER_PIXEL * PLOTTERS_LINE;
         let font = FontDesc::new(FontFamily::Name(FAMILY), size, label.font.weight.style());

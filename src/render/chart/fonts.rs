@@ -92,22 +92,26 @@ pub(super) enum Shorten {
     Middle,
 }
 
-/// The text, or as much of it as fits with an ellipsis, within `room` pixels; empty where not even that fits.
+/// The text made [`printable`], or as much of it as fits with an ellipsis, within `room` pixels; empty where not even that
+/// fits.
 pub(super) fn ellipsised(text: &str, weight: Weight, size: f64, room: f64, shorten: Shorten) -> String {
+    let text = printable(text);
     // No character is narrower than a fifth of an em, so more of them cannot fit anyway.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count; `as` saturates")]
     let most = (room.max(0.0) / (size * 0.2)) as usize;
     let characters: Vec<char> = text.chars().collect();
-    if characters.len() <= most && width(text, weight, size) <= room {
-        return text.to_owned();
+    if characters.len() <= most && width(&text, weight, size) <= room {
+        return text;
     }
     let shortened = |kept: usize| -> String {
         let (front, back) = match shorten {
             Shorten::End => (kept, 0),
             Shorten::Middle => (kept - kept / 2, kept / 2),
         };
-        let ends = (&characters[..front], &characters[characters.len() - back..]);
-        ends.0.iter().chain(&['…']).chain(ends.1).collect()
+        let ends: [String; 2] =
+            [characters[..front].iter().collect(), characters[characters.len() - back..].iter().collect()];
+        // A full stop beside an ellipsis looks like a fourth one.
+        format!("{}…{}", ends[0].trim_end_matches(['.', ' ']), ends[1].trim_start_matches(['.', ' ']))
     };
     // Longer texts are wider, so the longest that fits is found by bisection.
     let (mut fits, mut too_long) = (0, most.min(characters.len()) + 1);
@@ -127,8 +131,9 @@ pub(super) fn ellipsised(text: &str, weight: Weight, size: f64, room: f64, short
 /// the direction of writing become U+FFFD.
 pub(super) fn printable(text: &str) -> String {
     let clean = |character: char| match character {
-        '\u{FFFE}' | '\u{FFFF}' | '\u{2028}' | '\u{2029}' => '\u{FFFD}',
-        '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => '\u{FFFD}',
+        '\u{FFFE}' | '\u{FFFF}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+            '\u{FFFD}'
+        }
         _ if character.is_control() => '\u{FFFD}',
         _ => character,
     };

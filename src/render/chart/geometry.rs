@@ -60,7 +60,6 @@ impl Rect {
 pub(super) enum Anchor {
     Start,
     Middle,
-    End,
 }
 
 /// One line of text in its place.
@@ -81,6 +80,9 @@ pub(super) struct Font {
     pub(super) weight: Weight,
     pub(super) ink: Rgb,
 }
+
+/// Pieces of text that are not in their place yet.
+pub(super) type Texts = Vec<(String, Font)>;
 
 /// The height of Inter's digits and capitals, in ems.
 const CAPITALS: f64 = 0.727;
@@ -107,7 +109,6 @@ impl Label {
         let x = match self.anchor {
             Anchor::Start => self.x,
             Anchor::Middle => self.x - width / 2.0,
-            Anchor::End => self.x - width,
         };
         let size = self.font.size;
         Rect { x, y: self.baseline - size * 0.76, width, height: size * 0.98 }
@@ -125,7 +126,7 @@ mod tests {
         let whole = Rect { x: 10.0, y: 5.0, width: 20.0, height: 4.0 };
         assert_eq!(whole.between(0.0, 15.0), Rect { width: 5.0, ..whole });
         assert_eq!(whole.between(25.0, 99.0), Rect { x: 25.0, width: 5.0, ..whole });
-        assert_eq!(whole.between(20.0, 15.0).width, 0.0);
+        assert_eq!(whole.between(20.0, 15.0), Rect { x: 20.0, width: 0.0, ..whole });
     }
 
     fn area(polygon: &[(f64, f64)]) -> f64 {

@@ -21,6 +21,8 @@ mod layout;
 pub mod palette;
 mod raster;
 mod scale;
+#[cfg(test)]
+mod specimens;
 mod waterfall;
 
 use std::io;
@@ -151,3 +153,30 @@ pub enum ChartError {
 
 /// What plotters says when its SVG backend fails.
 pub type DrawFailure = DrawingAreaErrorKind<io::Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_s_ending_decides_the_format() {
+        for (file, expect) in [
+            ("a.svg", Some(ChartFormat::Svg)),
+            ("out/B.PNG", Some(ChartFormat::Png)),
+            ("a.b.Svg", Some(ChartFormat::Svg)),
+            ("chart.pdf", None),
+            ("chart", None),
+            (".png", None),
+            ("", None),
+        ] {
+            match (ChartFormat::try_from(Path::new(file)), expect) {
+                (Ok(format), Some(expect)) => assert_eq!(format, expect, "{file}"),
+                (Err(error), None) => {
+                    let text = error.to_string();
+                    assert!(text.contains(&format!("{file:?}")) && text.contains(".svg or .png"), "{text}");
+                }
+                (result, _) => panic!("{file}: {result:?}"),
+            }
+        }
+    }
+}

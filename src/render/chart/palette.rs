@@ -22,6 +22,8 @@ pub const GRID: Rgb = Rgb(0xE3, 0xE7, 0xEC);
 pub const AXIS: Rgb = Rgb(0xA9, 0xB2, 0xBD);
 /// What went wrong.
 pub const FAILURE: Rgb = Rgb(0xB0, 0x00, 0x20);
+/// What the network's part of a wait is striped on: the wait's colour, thinned.
+pub const NETWORK_PAPER: Rgb = Rgb(0xD6, 0xE8, 0xF3);
 
 /// The colour of a phase.
 #[must_use]

@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Sheet};
-use super::geometry::Rect;
+use super::geometry::{Label, Rect};
 use super::layout::{self, Key, Keyed, Layout, MarkKind, Row};
-use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, PAPER, of_phase};
+use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, of_phase};
 use super::scale::milliseconds;
 use super::{ChartError, ChartOptions, DrawFailure, Svg};
 use crate::event::Phase;
@@ -99,14 +99,27 @@ fn draw_row(row: &Row, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     if let Some(cap) = &row.cap {
         canvas.fill(cap, FAILURE)?;
     }
-    row.inside.iter().chain(&row.verdict).try_for_each(|label| canvas.text(label))?;
+    for inside in &row.inside {
+        inside.plate.map_or(Ok(()), |(plate, colour)| canvas.fill(&plate, colour))?;
+        canvas.text(&inside.label)?;
+    }
+    for label in row.verdict.iter().chain(row.beside.iter().map(|entry| &entry.label)) {
+        interrupt_grid(label, canvas)?;
+    }
+    row.verdict.iter().try_for_each(|label| canvas.text(label))?;
     row.beside.iter().try_for_each(|entry| keyed(entry, canvas))
+}
+
+/// Paper behind a text, so that no line of the grid runs through it.
+fn interrupt_grid(label: &Label, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
+    let bounds = label.bounds();
+    canvas.fill(&Rect { x: bounds.x - 2.0, width: bounds.width + 4.0, ..bounds }, PAPER)
 }
 
 /// The network's part of a wait: the wait's colour, thinned and striped.
 fn hatch(rect: &Rect, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     let colour = of_phase(Phase::Wait);
-    canvas.fill(rect, colour.tint(0.22))?;
+    canvas.fill(rect, NETWORK_PAPER)?;
     rect.stripes(6.0, 2.2).iter().try_for_each(|stripe| canvas.polygon(stripe, colour))
 }
 
@@ -158,4 +171,98 @@ fn keyed(entry: &Keyed, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
         }
     }
     canvas.text(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use resvg::tiny_skia::Pixmap;
+    use resvg::usvg::roxmltree::Document;
+
+    use super::super::specimens::{any_traces, written};
+    use super::super::{DEFAULT_SCALE, rasterise};
+    use super::*;
+
+    fn chart(traces: &[Trace]) -> Svg {
+        waterfall(traces, &ChartOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn the_colours_of_the_phases_that_happened_and_no_others() {
+        for trace in written() {
+            let svg = chart(std::slice::from_ref(&trace));
+            for phase in Phase::ALL {
+                let drawn = svg.as_str().contains(&format!("fill=\"{}\"", of_phase(phase).hex()));
+                assert_eq!(drawn, trace.span(phase).is_some(), "{phase} of {}", trace.label());
+            }
+        }
+    }
+
+    #[test]
+    fn text_stays_text_and_hostile_names_stay_text_too() {
+        let mut trace = written().remove(0);
+        trace.subject.name = Some("<b>&\"'\u{1B}[31m".to_owned());
+        let svg = chart(&[trace]);
+        let document = Document::parse(svg.as_str()).unwrap();
+        let texts: Vec<&str> = document
+            .descendants()
+            .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")))
+            .map(|node| node.text().unwrap_or_default().trim())
+            .collect();
+        for expect in ["<b>&\"'\u{FFFD}[31m", "ec2.example.com/items/42", "connect 16.0", "54.5 ms"] {
+            assert!(texts.contains(&expect), "{expect} not in {texts:?}");
+        }
+    }
+
+    #[test]
+    fn it_says_in_words_what_it_shows() {
+        let traces = written();
+        let svg =
+            waterfall(&traces, &ChartOptions { title: Some("Paths & hops".to_owned()), ..ChartOptions::default() });
+        let svg = svg.unwrap();
+        let document = Document::parse(svg.as_str()).unwrap();
+        let text = |name| document.descendants().find(|node| node.tag_name().name() == name).unwrap().text().unwrap();
+        assert_eq!(text("title"), "Paths & hops");
+        assert_eq!(text("desc").lines().count(), 1 + traces.len());
+        assert!(
+            text("desc")
+                .ends_with("legacy: 60.5 ms in all, dns 1.11, connect 28.4, tls 31.0; failed: tls.certificate_expired")
+        );
+    }
+
+    #[test]
+    fn the_picture_has_the_nominal_size_times_the_scale_and_shows_the_bars() {
+        let svg = chart(&written());
+        let document = Document::parse(svg.as_str()).unwrap();
+        let nominal = |name| document.root_element().attribute(name).unwrap().parse::<u32>().unwrap();
+        let picture = Pixmap::decode_png(&rasterise(&svg, DEFAULT_SCALE).unwrap()).unwrap();
+        assert_eq!((picture.width(), picture.height()), (nominal("width") * 2, nominal("height") * 2));
+        let of_wait = of_phase(Phase::Wait);
+        let blue = picture
+            .pixels()
+            .iter()
+            .filter(|pixel| (pixel.red(), pixel.green(), pixel.blue()) == (of_wait.0, of_wait.1, of_wait.2));
+        // The cold start's wait alone is some 800 by 26 nominal pixels.
+        assert!(blue.count() > 4 * 700 * 20);
+        assert_eq!(picture.pixel(1, 1).map(|pixel| (pixel.red(), pixel.alpha())), Some((255, 255)));
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_an_error() {
+        let none = waterfall(&[], &ChartOptions::default()).unwrap_err();
+        assert_eq!(none.to_string(), "a waterfall chart needs at least one trace, and there is none");
+        for width in [0, 799, 4001, u32::MAX] {
+            let result = waterfall(&written(), &ChartOptions { width, ..ChartOptions::default() });
+            assert!(matches!(result, Err(ChartError::Width { width: named }) if named == width), "{width}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn any_traces_give_a_well_formed_document(traces in any_traces()) {
+            let svg = chart(&traces);
+            prop_assert!(Document::parse(svg.as_str()).is_ok());
+        }
+    }
 }

@@ -5,26 +5,28 @@
 //! every other row starts at zero.
 
 mod bar;
+mod frame;
 mod writing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-pub(super) use bar::{Bar, MarkKind, SLIVER};
+pub(super) use bar::{Bar, MarkKind};
+pub(super) use frame::title;
 
 use super::ChartOptions;
 use super::fonts::{Shorten, Weight, ellipsised};
-use super::geometry::{Anchor, Font, Label, Rect};
-use super::palette::{INK, MUTED};
-use super::scale::ticks;
-use crate::event::{Evidence, Phase};
+use super::geometry::{Anchor, Font, Label, Rect, Texts};
+use super::palette::{INK, MUTED, Rgb};
+use crate::event::Phase;
 use crate::time::Nanos;
 use crate::trace::Trace;
 
 const MARGIN: f64 = 36.0;
-/// Between two ticks of the axis there is at least this, in pixels.
-const TICK_DISTANCE: f64 = 80.0;
 /// More rows than this are set closely, with one line each.
 const MOST_ROOMY: usize = 16;
+/// From a bar to the line below it, past the marks of round trips, and how high that line is, in pixels.
+const BELOW_BAR: f64 = 7.0;
+const SECOND_LINE: f64 = 15.0;
 
 /// A waterfall chart with everything in its place.
 #[derive(Clone, Debug)]
@@ -54,13 +56,21 @@ pub(super) struct Row {
     pub(super) heading: Vec<Label>,
     pub(super) bar: Bar,
     /// Times inside the bar.
-    pub(super) inside: Vec<Label>,
+    pub(super) inside: Vec<Inside>,
     /// The total and what follows it.
     pub(super) verdict: Vec<Label>,
     /// Times for which the bar has no room.
     pub(super) beside: Vec<Keyed>,
     /// The end of a bar that failed.
     pub(super) cap: Option<Rect>,
+}
+
+/// A time inside a bar.
+#[derive(Clone, Debug)]
+pub(super) struct Inside {
+    pub(super) label: Label,
+    /// What is painted behind it where the bar is striped, and in which colour.
+    pub(super) plate: Option<(Rect, Rgb)>,
 }
 
 /// A symbol with its text.
@@ -110,7 +120,7 @@ impl Metrics {
     fn for_rows(rows: usize) -> Self {
         let name = Font { size: 14.0, weight: Weight::SemiBold, ink: INK };
         let roomy = Self {
-            pitch: 62.0,
+            pitch: 64.0,
             above_bar: 9.0,
             bar: 26.0,
             name,
@@ -155,7 +165,7 @@ impl Layout {
             .zip(&verdicts)
             .filter_map(|((trace, start), verdict)| {
                 let end = (*start + trace.total()).as_millis_f64();
-                let slivers = trace.timeline.spans().map(|_| SLIVER).sum::<f64>();
+                let slivers = trace.timeline.spans().map(|_| bar::SLIVER).sum::<f64>();
                 let available = width - MARGIN - left - writing::verdict_width(verdict) - slivers;
                 (end > 0.0).then(|| available / end)
             })
@@ -163,7 +173,7 @@ impl Layout {
             .unwrap_or(width - MARGIN - left);
 
         let title = title(traces, options);
-        let subtitle = subtitle(traces);
+        let subtitle = frame::subtitle(traces);
         let font = |size, weight, ink| Font { size, weight, ink };
         let one_line = |text: &str, font: Font, baseline| {
             let text = ellipsised(text, font.weight, font.size, room, Shorten::End);
@@ -195,7 +205,7 @@ impl Layout {
                 })
                 .collect()
         };
-        let legend = legend(&rows(0.0), room);
+        let legend = frame::legend(&rows(0.0), room);
         let legend_bottom = legend.iter().map(|entry| entry.symbol.bottom()).fold(0.0, f64::max);
         let axis_above = metrics.second_line.is_none();
         let top = legend_bottom + if axis_above { 42.0 } else { 18.0 };
@@ -203,7 +213,7 @@ impl Layout {
         let rows_height = traces.iter().map(|_| metrics.pitch).sum::<f64>();
         layout.plot = Rect { y: top, height: rows_height, ..layout.plot };
         (layout.rows, layout.legend) = (rows, legend);
-        layout.grid = grid(&layout.plot, pixels_per_ms, axis_above);
+        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis_above);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; `as` saturates")]
         let height = (layout.plot.bottom() + 50.0).ceil() as u32;
         layout.height = height;
@@ -214,7 +224,7 @@ impl Layout {
 impl Row {
     fn new(
         trace: &Trace,
-        (heading, verdict): (Vec<(String, Font)>, Vec<(String, Font)>),
+        (heading, verdict): (Texts, Texts),
         (x, y): (f64, f64),
         metrics: &Metrics,
         plot: &Rect,
@@ -222,8 +232,9 @@ impl Row {
     ) -> Self {
         let bar = Bar::new(trace, (x, y + metrics.above_bar), metrics.bar, pixels_per_ms);
         let middle = bar.rect.middle().1;
+        let second_middle = bar.rect.bottom() + SECOND_LINE / 2.0 + BELOW_BAR;
         let baselines = match metrics.second_line {
-            Some(_) => [metrics.name.centred_on(middle), y + metrics.above_bar + metrics.bar + 15.0],
+            Some(second) => [metrics.name.centred_on(middle), second.centred_on(second_middle)],
             None => [metrics.name.centred_on(middle); 2],
         };
         let heading = heading
@@ -246,7 +257,7 @@ impl Row {
         });
         let verdict_end = bar.rect.right() + writing::verdict_width(&verdict) + 14.0;
         let room = match metrics.second_line {
-            Some(_) => Rect { y: bar.rect.bottom() + 4.0, height: 15.0, ..*plot },
+            Some(_) => Rect { y: bar.rect.bottom() + BELOW_BAR, height: SECOND_LINE, ..*plot },
             None => Rect { x: verdict_end, width: (plot.right() - verdict_end).max(0.0), ..bar.rect },
         };
         let beside = writing::beside(trace, &bar, &unwritten, metrics, &room, bar.rect.x);
@@ -271,102 +282,166 @@ fn starts(traces: &[Trace]) -> Vec<Nanos> {
         .collect()
 }
 
-/// The headline: the user's, or what was asked.
-pub(super) fn title(traces: &[Trace], options: &ChartOptions) -> String {
-    match (&options.title, traces) {
-        (Some(title), _) => title.clone(),
-        (None, [trace]) => {
-            let (host, path) = writing::host_and_path(&trace.subject.url);
-            format!("{} {host}{path}", trace.subject.method)
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::specimens::{any_traces, written};
+    use super::*;
+
+    impl Layout {
+        fn labels(&self) -> Vec<&Label> {
+            let frame = [&self.title, &self.subtitle].into_iter();
+            let frame = frame.chain(self.legend.iter().map(|entry| &entry.label));
+            let frame = frame.chain(self.grid.iter().flat_map(|line| &line.labels));
+            frame.chain(self.rows.iter().flat_map(Row::labels)).collect()
         }
-        (None, _) => "Where the milliseconds go".to_owned(),
-    }
-}
 
-/// When and where from, how many, and on whose word.
-fn subtitle(traces: &[Trace]) -> String {
-    let mut parts = Vec::new();
-    if let Some(first) = traces.iter().map(|trace| trace.started_at).min() {
-        let stamp = first.to_string();
-        let (date, time) = stamp.split_once('T').unwrap_or((&stamp, ""));
-        parts.push(format!("{date} {} UTC", time.split('.').next().unwrap_or_default()));
+        fn symbols(&self) -> impl Iterator<Item = Rect> + '_ {
+            let rows = self.rows.iter().flat_map(|row| &row.beside);
+            self.legend.iter().chain(rows).map(|entry| entry.symbol)
+        }
     }
-    let vantages: BTreeSet<&str> = traces.iter().filter_map(|trace| trace.subject.vantage.as_deref()).collect();
-    if !vantages.is_empty() {
-        parts.push(format!("from {}", vantages.into_iter().collect::<Vec<_>>().join(", ")));
-    }
-    let failed = traces.iter().filter(|trace| trace.failure().is_some()).count();
-    let count = if traces.len() == 1 { "1 trace".to_owned() } else { format!("{} traces", traces.len()) };
-    parts.push(if failed == 0 { count } else { format!("{count}, {failed} failed") });
-    let evidence: BTreeSet<Evidence> =
-        traces.iter().flat_map(|trace| trace.timeline.spans()).map(|span| span.evidence).collect();
-    if !evidence.is_empty() {
-        let words: Vec<&str> = evidence.into_iter().rev().map(Evidence::as_str).collect();
-        parts.push(format!("evidence: {}", words.join(", ")));
-    }
-    parts.join("  ·  ")
-}
 
-/// What the colours and signs mean, of those that occur.
-fn legend(rows: &[Row], room: f64) -> Vec<Keyed> {
-    let segments = || rows.iter().flat_map(|row| &row.bar.segments);
-    let phases = Phase::ALL
-        .into_iter()
-        .filter(|phase| segments().any(|segment| segment.span.phase == *phase))
-        .map(|phase| (Key::Phase(phase), phase.as_str()));
-    let splits = || segments().filter_map(|segment| segment.split);
-    let network = splits().next().map(|_| (Key::Network, "network's share of the wait"));
-    let bounds = splits().find_map(|split| split.bounds).map(|_| (Key::Bounds, "bounds of the server's share"));
-    let marks = [
-        (MarkKind::RoundTrip, "round trips"),
-        (MarkKind::Tls, "ClientHello, ServerHello, verified"),
-        (MarkKind::Informational, "1xx response"),
-    ]
-    .into_iter()
-    .filter(|(kind, _)| rows.iter().flat_map(|row| &row.bar.marks).any(|mark| mark.kind == *kind))
-    .map(|(kind, text)| (Key::Mark(kind), text));
+    impl Row {
+        fn labels(&self) -> impl Iterator<Item = &Label> {
+            let inside = self.inside.iter().map(|inside| &inside.label);
+            let beside = self.beside.iter().map(|entry| &entry.label);
+            self.heading.iter().chain(inside).chain(&self.verdict).chain(beside)
+        }
+    }
 
-    let (mut x, mut y) = (MARGIN, 100.0);
-    phases
-        .chain(network)
-        .chain(bounds)
-        .chain(marks)
-        .map(|(key, text)| {
-            let mut entry = writing::legend_entry(key, text, (x, y));
-            if entry.label.bounds().right() > MARGIN + room {
-                (x, y) = (MARGIN, y + 22.0);
-                entry = writing::legend_entry(key, text, (x, y));
+    fn overlap(one: &Rect, other: &Rect) -> bool {
+        let apart =
+            one.right() <= other.x || other.right() <= one.x || one.bottom() <= other.y || other.bottom() <= one.y;
+        !apart && one.width > 0.0 && other.width > 0.0
+    }
+
+    fn within(inner: &Rect, outer: &Rect) -> bool {
+        const ROUNDING: f64 = 1e-6;
+        inner.x >= outer.x - ROUNDING
+            && inner.y >= outer.y - ROUNDING
+            && inner.right() <= outer.right() + ROUNDING
+            && inner.bottom() <= outer.bottom() + ROUNDING
+    }
+
+    /// Everything that must hold of any chart.
+    fn check(layout: &Layout) {
+        let canvas = Rect { x: 0.0, y: 0.0, width: f64::from(layout.width), height: f64::from(layout.height) };
+        let labels: Vec<(&str, Rect)> =
+            layout.labels().into_iter().map(|label| (label.text.as_str(), label.bounds())).collect();
+        for (index, (text, bounds)) in labels.iter().enumerate() {
+            assert!(within(bounds, &canvas), "{text:?} leaves the canvas: {bounds:?}");
+            for (other, other_bounds) in &labels[index + 1..] {
+                assert!(!overlap(bounds, other_bounds), "{text:?} meets {other:?}: {bounds:?}, {other_bounds:?}");
             }
-            x = entry.label.bounds().right() + 18.0;
-            entry
-        })
-        .collect()
-}
+        }
+        for symbol in layout.symbols() {
+            assert!(within(&symbol, &canvas), "a symbol leaves the canvas: {symbol:?}");
+            let met = labels.iter().find(|(_, bounds)| overlap(bounds, &symbol));
+            assert!(met.is_none(), "a symbol meets {met:?}: {symbol:?}");
+        }
+        for row in &layout.rows {
+            check_row(row, layout);
+        }
+    }
 
-fn grid(plot: &Rect, pixels_per_ms: f64, above: bool) -> Vec<GridLine> {
-    let font = Font { size: 12.0, weight: Weight::Regular, ink: MUTED };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count; `as` saturates")]
-    let most = (plot.width / TICK_DISTANCE) as u32;
-    let mut written_to = f64::NEG_INFINITY;
-    ticks(plot.width / pixels_per_ms, most)
-        .into_iter()
-        .map(|tick| {
-            let x = plot.x + tick.at * pixels_per_ms;
-            let baselines = [Some(plot.bottom() + 20.0), above.then_some(plot.y - 10.0)];
-            let text = format!("{} ms", tick.text);
-            let mut labels: Vec<Label> = baselines
-                .into_iter()
-                .flatten()
-                .map(|baseline| font.label(&text, x, baseline, Anchor::Middle))
-                .collect();
-            labels.retain(|label| {
-                let bounds = label.bounds();
-                bounds.x >= written_to && bounds.right() <= plot.right() + MARGIN - 4.0
-            });
-            if let Some(label) = labels.first() {
-                written_to = label.bounds().right() + 8.0;
+    fn check_row(row: &Row, layout: &Layout) {
+        let bar = &row.bar;
+        assert!(within(&bar.rect, &layout.plot), "a bar leaves the plot: {:?}", bar.rect);
+        assert!(bar.marks.iter().all(|mark| mark.x >= bar.rect.x && mark.x <= bar.rect.right()), "{:?}", bar.marks);
+        for segment in &bar.segments {
+            assert!(within(&segment.rect, &bar.rect) && segment.rect.width >= bar::SLIVER, "{segment:?}");
+        }
+        for inside in &row.inside {
+            let bounds = inside.label.bounds();
+            let home = bar.segments.iter().find(|segment| within(&bounds, &segment.rect));
+            assert!(home.is_some(), "{:?} is not inside one phase", inside.label.text);
+        }
+        let outside = row.heading.iter().chain(&row.verdict).chain(row.beside.iter().map(|entry| &entry.label));
+        for label in outside {
+            for other in &layout.rows {
+                assert!(!overlap(&label.bounds(), &other.bar.rect), "{:?} lies on a bar", label.text);
             }
-            GridLine { x, labels }
-        })
-        .collect()
+        }
+    }
+
+    fn options(width: u32) -> ChartOptions {
+        ChartOptions { width, ..ChartOptions::default() }
+    }
+
+    #[test]
+    fn the_written_traces_are_laid_out_without_conflict() {
+        let traces = written();
+        for width in [800, 1200, 4000] {
+            check(&Layout::new(&traces, &options(width)));
+            check(&Layout::new(&vec![traces.clone(); 4].concat(), &options(width)));
+            for trace in &traces {
+                check(&Layout::new(std::slice::from_ref(trace), &options(width)));
+            }
+        }
+    }
+
+    #[test]
+    fn every_time_is_written_even_where_its_bar_is_a_sliver() {
+        let traces = written();
+        let layout = Layout::new(&traces, &options(1200));
+        for (trace, row) in traces.iter().zip(&layout.rows) {
+            let texts: Vec<&str> = row.labels().map(|label| label.text.as_str()).collect();
+            for span in trace.timeline.spans() {
+                let time = super::super::scale::milliseconds(span.duration);
+                assert!(texts.iter().any(|text| text.ends_with(&time)), "{} {time} not in {texts:?}", span.phase);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_special_about_a_trace_stands_at_its_bar_s_end() {
+        let layout = Layout::new(&written(), &options(1200));
+        let verdicts: Vec<String> = layout
+            .rows
+            .iter()
+            .map(|row| row.verdict.iter().map(|label| label.text.as_str()).collect::<Vec<_>>().join(" | "))
+            .collect();
+        let expect = [
+            "54.5 ms",
+            "59.0 ms",
+            "32.7 ms",
+            "107 ms",
+            "2,501 ms",
+            "81.0 ms",
+            "43.6 ms | reused",
+            "27.2 ms | HTTP 301",
+            "76.8 ms",
+            "60.5 ms | tls.certificate_expired",
+        ];
+        assert_eq!(verdicts, expect);
+    }
+
+    #[test]
+    fn bars_end_where_the_axis_says_and_hops_follow_each_other() {
+        let traces = written();
+        let layout = Layout::new(&traces, &options(1200));
+        let line = |text: &str| {
+            layout.grid.iter().find(|line| line.labels.iter().any(|label| label.text == text)).map(|line| line.x)
+        };
+        let per_ms = (line("2,500 ms").unwrap() - layout.plot.x) / 2_500.0;
+        for (trace, row) in traces.iter().zip(&layout.rows) {
+            let length = trace.total().as_millis_f64() * per_ms;
+            let slivers = bar::SLIVER * f64::from(u32::try_from(row.bar.segments.len()).unwrap());
+            assert!((row.bar.rect.width - length.max(slivers)).abs() < 1e-6, "{}", trace.label());
+        }
+        let [first, second] = [&layout.rows[7].bar.rect, &layout.rows[8].bar.rect];
+        let gap = traces[8].started_at.since(traces[7].started_at).as_millis_f64();
+        assert!((second.x - (first.x + gap * per_ms)).abs() < 1e-6, "{first:?}, {second:?}");
+        assert!((first.x - layout.plot.x).abs() < 1e-6);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn nothing_ever_meets_or_leaves(traces in any_traces(), width in 800..2000_u32) {
+            check(&Layout::new(&traces, &options(width)));
+        }
+    }
 }

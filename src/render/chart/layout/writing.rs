@@ -2,17 +2,19 @@
 //! at its end, and what did not fit in a line of its own.
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
-use super::super::geometry::{Anchor, Font, Label, Rect};
-use super::super::palette::{FAILURE, INK, MUTED, of_phase};
+use super::super::geometry::{Anchor, Font, Label, Rect, Texts};
+use super::super::palette::{FAILURE, INK, MUTED, NETWORK_PAPER, of_phase};
 use super::super::scale::milliseconds;
 use super::bar::{Bar, Segment};
-use super::{Key, Keyed, Metrics};
+use super::{Inside, Key, Keyed, Metrics};
 use crate::event::Phase;
 use crate::time::Nanos;
 use crate::trace::Trace;
 
 /// Between a time and the ends of the phase it is written in, in pixels.
 const INSIDE_MARGIN: f64 = 4.0;
+/// What must stay visible of the stripes on either side of a time written on them, in pixels.
+const LEAST_STRIPED: f64 = 12.0;
 /// The side of the coloured square before a time, in pixels.
 const SYMBOL: f64 = 9.0;
 /// From the square to its text, and from the text to the next square, in pixels.
@@ -20,7 +22,7 @@ const SYMBOL_GAP: f64 = 5.0;
 const ITEM_GAP: f64 = 14.0;
 
 /// The lines left of a bar: a name, and below it, where there is room, what was asked.
-pub(super) fn heading(trace: &Trace, metrics: &Metrics, room: f64) -> Vec<(String, Font)> {
+pub(super) fn heading(trace: &Trace, metrics: &Metrics, room: f64) -> Texts {
     let (host, path) = host_and_path(&trace.subject.url);
     let hop = if trace.subject.redirected_from.is_some() { "↳ " } else { "" };
     let asked = format!("{} {path}", trace.subject.method);
@@ -43,9 +45,14 @@ pub(super) fn host_and_path(url: &str) -> (&str, &str) {
 }
 
 /// What stands at a bar's end: the total, and what one should know of it.
-pub(super) fn verdict(trace: &Trace, metrics: &Metrics) -> Vec<(String, Font)> {
+pub(super) fn verdict(trace: &Trace, metrics: &Metrics) -> Texts {
     let note = Font { size: metrics.note, weight: Weight::Regular, ink: MUTED };
-    let mut pieces = vec![(format!("{} ms", milliseconds(trace.total())), metrics.total)];
+    let mut pieces = Vec::new();
+    if trace.timeline.spans().len() > 0 {
+        pieces.push((format!("{} ms", milliseconds(trace.total())), metrics.total));
+    } else if trace.failure().is_none() {
+        pieces.push(("nothing measured".to_owned(), note));
+    }
     if let Some(failure) = trace.failure() {
         let font = Font { weight: Weight::SemiBold, ink: FAILURE, ..note };
         pieces.push((failure.code.as_str().to_owned(), font));
@@ -69,7 +76,7 @@ pub(super) fn verdict_width(pieces: &[(String, Font)]) -> f64 {
 }
 
 /// The verdict in its place after the bar.
-pub(super) fn place_verdict(pieces: Vec<(String, Font)>, bar: &Rect) -> Vec<Label> {
+pub(super) fn place_verdict(pieces: Texts, bar: &Rect) -> Vec<Label> {
     let mut x = bar.right();
     pieces
         .into_iter()
@@ -84,16 +91,24 @@ pub(super) fn place_verdict(pieces: Vec<(String, Font)>, bar: &Rect) -> Vec<Labe
 
 /// The time of a phase inside its rectangle, if it fits there: with the phase's name, or else alone.
 ///
-/// A wait that is split has its time in the server's part, which is plain; the network's is hatched.
-pub(super) fn inside(segment: &Segment, size: f64) -> Option<Label> {
-    let room = segment.split.map_or(segment.rect, |split| split.server);
+/// A wait that is split has its time in one of its parts, and never without its name: alone it would read as the part's.
+pub(super) fn inside(segment: &Segment, size: f64) -> Option<Inside> {
     let phase = segment.span.phase;
-    let font = Font { size, weight: Weight::SemiBold, ink: of_phase(phase).ink() };
+    let colour = of_phase(phase);
     let time = milliseconds(segment.span.duration);
-    [format!("{phase} {time}"), time]
-        .into_iter()
-        .find(|text| font.width(text) + 2.0 * INSIDE_MARGIN <= room.width)
-        .map(|text| font.label(&text, room.middle().0, font.centred_on(room.middle().1), Anchor::Middle))
+    let named = format!("{phase} {time}");
+    let candidates = match segment.split {
+        Some(split) => vec![(named.clone(), split.server, None), (named, split.network, Some(NETWORK_PAPER))],
+        None => vec![(named, segment.rect, None), (time, segment.rect, None)],
+    };
+    candidates.into_iter().find_map(|(text, room, paper)| {
+        let font = Font { size, weight: Weight::SemiBold, ink: paper.unwrap_or(colour).ink() };
+        let width = font.width(&text) + 2.0 * INSIDE_MARGIN;
+        let least = if paper.is_some() { width + 2.0 * LEAST_STRIPED } else { width };
+        let (x, y) = room.middle();
+        let plate = paper.map(|paper| (Rect { x: x - width / 2.0, width, ..room }, paper));
+        (least <= room.width).then(|| Inside { label: font.label(&text, x, font.centred_on(y), Anchor::Middle), plate })
+    })
 }
 
 /// A time that is written beside the bar.
