@@ -8,6 +8,7 @@
 
 mod address;
 mod chain;
+pub mod chart;
 pub mod csv;
 mod escape;
 pub mod har;

@@ -1,0 +1,129 @@
+//! What surrounds the bars: headline, legend and axis.
+
+use std::collections::BTreeSet;
+
+use super::super::ChartOptions;
+use super::super::fonts::Weight;
+use super::super::geometry::{Anchor, Font, Label, Rect};
+use super::super::palette::MUTED;
+use super::super::scale::ticks;
+use super::{GridLine, Key, Keyed, MARGIN, MarkKind, Row, writing};
+use crate::event::{Evidence, Phase};
+use crate::trace::Trace;
+
+/// Between two ticks of the axis there is at least this, in pixels.
+const TICK_DISTANCE: f64 = 80.0;
+
+/// The headline: the user's, or what was asked.
+pub(in crate::render::chart) fn title(traces: &[Trace], options: &ChartOptions) -> String {
+    match (&options.title, traces) {
+        (Some(title), _) => title.clone(),
+        (None, [trace]) => {
+            let (host, path) = writing::host_and_path(&trace.subject.url);
+            format!("{} {host}{path}", trace.subject.method)
+        }
+        (None, _) => "Where the milliseconds go".to_owned(),
+    }
+}
+
+/// When and where from, how many, and on whose word.
+pub(super) fn subtitle(traces: &[Trace]) -> String {
+    let mut parts = Vec::new();
+    if let Some(first) = traces.iter().map(|trace| trace.started_at).min() {
+        let stamp = first.to_string();
+        let (date, time) = stamp.split_once('T').unwrap_or((&stamp, ""));
+        parts.push(format!("{date} {} UTC", time.split('.').next().unwrap_or_default()));
+    }
+    let vantages: BTreeSet<&str> = traces.iter().filter_map(|trace| trace.subject.vantage.as_deref()).collect();
+    if !vantages.is_empty() {
+        parts.push(format!("from {}", vantages.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+    let failed = traces.iter().filter(|trace| trace.failure().is_some()).count();
+    let count = if traces.len() == 1 { "1 trace".to_owned() } else { format!("{} traces", traces.len()) };
+    parts.push(if failed == 0 { count } else { format!("{count}, {failed} failed") });
+    let evidence: BTreeSet<Evidence> =
+        traces.iter().flat_map(|trace| trace.timeline.spans()).map(|span| span.evidence).collect();
+    if !evidence.is_empty() {
+        let words: Vec<&str> = evidence.into_iter().rev().map(Evidence::as_str).collect();
+        parts.push(format!("evidence: {}", words.join(", ")));
+    }
+    parts.join("  ·  ")
+}
+
+/// What the colours and signs mean, of those that occur.
+pub(super) fn legend(rows: &[Row], room: f64) -> Vec<Keyed> {
+    let segments = || rows.iter().flat_map(|row| &row.bar.segments);
+    let phases = Phase::ALL
+        .into_iter()
+        .filter(|phase| segments().any(|segment| segment.span.phase == *phase))
+        .map(|phase| (Key::Phase(phase), phase.as_str()));
+    let splits = || segments().filter_map(|segment| segment.split);
+    let network = splits().next().map(|_| (Key::Network, "wait: network"));
+    let bounds = splits().find_map(|split| split.bounds).map(|_| (Key::Bounds, "wait: bounds of server"));
+    let marks = [
+        (MarkKind::RoundTrip, "round trips"),
+        (MarkKind::Tls, "ClientHello, ServerHello, verified"),
+        (MarkKind::Informational, "1xx response"),
+    ]
+    .into_iter()
+    .filter(|(kind, _)| rows.iter().flat_map(|row| &row.bar.marks).any(|mark| mark.kind == *kind))
+    .map(|(kind, text)| (Key::Mark(kind), text));
+
+    let phases: Vec<_> = phases.collect();
+    let signs: Vec<_> = network.into_iter().chain(bounds).chain(marks).collect();
+    let one_line: Vec<_> = phases.iter().chain(&signs).copied().collect();
+    let line = legend_lines(&one_line, 0, room);
+    if line.iter().all(|entry| entry.symbol.y <= line[0].symbol.y) {
+        return line;
+    }
+    // Rather colours on one line and signs on the next than a last sign alone.
+    let mut lines = legend_lines(&phases, 0, room);
+    lines.extend(legend_lines(&signs, 1, room));
+    lines
+}
+
+/// Entries side by side, as many lines as they need, starting at line `first` of the legend.
+fn legend_lines(entries: &[(Key, &str)], first: u8, room: f64) -> Vec<Keyed> {
+    let (mut x, mut y) = (MARGIN, 100.0 + 22.0 * f64::from(first));
+    entries
+        .iter()
+        .map(|(key, text)| {
+            let mut entry = writing::legend_entry(*key, text, (x, y));
+            if entry.label.bounds().right() > MARGIN + room {
+                (x, y) = (MARGIN, y + 22.0);
+                entry = writing::legend_entry(*key, text, (x, y));
+            }
+            x = entry.label.bounds().right() + 18.0;
+            entry
+        })
+        .collect()
+}
+
+/// Round ticks of the axis, as many as can be labelled.
+pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, above: bool) -> Vec<GridLine> {
+    let font = Font { size: 12.0, weight: Weight::Regular, ink: MUTED };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count; `as` saturates")]
+    let most = (plot.width / TICK_DISTANCE) as u32;
+    let mut written_to = f64::NEG_INFINITY;
+    ticks(plot.width / pixels_per_ms, most)
+        .into_iter()
+        .map(|tick| {
+            let x = plot.x + tick.at * pixels_per_ms;
+            let baselines = [Some(plot.bottom() + 20.0), above.then_some(plot.y - 10.0)];
+            let text = format!("{} ms", tick.text);
+            let mut labels: Vec<Label> = baselines
+                .into_iter()
+                .flatten()
+                .map(|baseline| font.label(&text, x, baseline, Anchor::Middle))
+                .collect();
+            labels.retain(|label| {
+                let bounds = label.bounds();
+                bounds.x >= written_to && bounds.right() <= plot.right() + MARGIN - 4.0
+            });
+            if let Some(label) = labels.first() {
+                written_to = label.bounds().right() + 8.0;
+            }
+            GridLine { x, labels }
+        })
+        .collect()
+}

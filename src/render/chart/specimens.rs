@@ -1,0 +1,111 @@
+//! Traces to draw in tests: the written ones of `fixtures/waterfall.jsonl`, and any.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::event::{Endpoints, Event, Evidence, Fact, FailureCode, Mark, Moment, ResponseHead, TransportCounters};
+use crate::target::Secrets;
+use crate::time::{ClockPair, ClockSync, Nanos, Timestamp};
+use crate::trace::{Context, Failure, Phase, Subject, Trace, TraceId};
+
+/// The traces of `fixtures/waterfall.jsonl`.
+pub(super) fn written() -> Vec<Trace> {
+    let lines = include_str!("../../../fixtures/waterfall.jsonl").lines();
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// From nothing to days, each order of magnitude as likely as the others.
+fn any_length() -> impl Strategy<Value = u64> {
+    (0..50_u32).prop_flat_map(|bits| 0..=(1_u64 << bits))
+}
+
+fn any_failure() -> impl Strategy<Value = Option<Failure>> {
+    let phase = proptest::sample::select(Phase::ALL.to_vec());
+    let code = proptest::sample::select(FailureCode::ALL.to_vec());
+    let failure = (phase, code).prop_map(|(phase, code)| Failure { phase, code, message: String::new() });
+    proptest::option::weighted(0.2, failure)
+}
+
+fn any_subject() -> impl Strategy<Value = Subject> {
+    let url = prop_oneof!["https?://[a-z]{1,30}\\.example(:[0-9]{2,5})?(/[a-z]{1,20}){0,6}", any::<String>()];
+    (proptest::option::of(any::<String>()), url, any::<(u32, u128)>()).prop_map(|(name, url, id)| Subject {
+        trace_id: TraceId::new(id.0, id.1),
+        name,
+        tags: BTreeMap::new(),
+        vantage: Some("a \"place\"".to_owned()),
+        url,
+        method: "GET".to_owned(),
+        redirected_from: None,
+    })
+}
+
+/// A trace of any phases, lengths, facts and failures.
+pub(super) fn any_trace() -> impl Strategy<Value = Trace> {
+    let lengths = proptest::collection::vec(proptest::option::weighted(0.8, any_length()), Phase::ALL.len());
+    let instants = proptest::collection::vec(any_length(), 7);
+    (any_subject(), lengths, instants, any_failure(), any::<bool>(), 100..600_u16).prop_map(
+        |(subject, lengths, instants, failure, reused, status)| {
+            let mark = |at| Mark { at: Timestamp::from_nanos(at), error: Nanos::ZERO, source: Evidence::Kernel };
+            let seen = |moment, at| Event::Observed(moment, mark(at));
+            let mut at = 0;
+            let mut events = vec![seen(Moment::Start, 0)];
+            for (phase, length) in Phase::ALL.into_iter().zip(lengths) {
+                if let Some(length) = length {
+                    at += length;
+                    events.push(seen(Moment::End(phase), at));
+                }
+            }
+            let moments = [
+                Moment::ClientHello,
+                Moment::ServerHello,
+                Moment::Verified,
+                Moment::Informational(0),
+                Moment::Informational(1),
+                Moment::RequestAcked,
+            ];
+            events.extend(moments.into_iter().zip(&instants).map(|(moment, at)| seen(moment, *at)));
+            let min_rtt = Some(Nanos::new(instants[6]));
+            events.extend(
+                [
+                    Fact::Connected(Endpoints { reused, local: None, remote: "[::1]:443".to_owned(), proxy: None }),
+                    Fact::Transport(TransportCounters { min_rtt, rtt: min_rtt, retransmits: 0, lost: 0 }),
+                    Fact::Informational(0, 100),
+                    Fact::Informational(1, 103),
+                    Fact::Response(ResponseHead {
+                        status,
+                        version: "HTTP/2".to_owned(),
+                        headers: Vec::new(),
+                        header_bytes: 0,
+                    }),
+                ]
+                .map(Event::Learned),
+            );
+            if let Some(failure) = failure {
+                events.extend([seen(Moment::Failed, at), Event::Learned(Fact::Failed(failure))]);
+            }
+            Trace::assemble(subject, &context(), events)
+        },
+    )
+}
+
+/// One to forty of them, some of which are hops of redirect chains.
+pub(super) fn any_traces() -> impl Strategy<Value = Vec<Trace>> {
+    let traces = proptest::collection::vec((any_trace(), proptest::bool::weighted(0.2)), 1..=40);
+    traces.prop_map(|traces| {
+        let mut before = None;
+        let chained = |(mut trace, hop): (Trace, bool)| {
+            trace.subject.redirected_from = before.filter(|_| hop);
+            before = Some(trace.subject.trace_id);
+            trace
+        };
+        traces.into_iter().map(chained).collect()
+    })
+}
+
+fn context() -> Context {
+    let instant = Timestamp::from_nanos(0);
+    let pair =
+        ClockPair { before: instant, realtime: Timestamp::from_nanos(1_700_000_000_000_000_000), after: instant };
+    Context { clock: ClockSync::from_pairs(&[pair]).unwrap(), secrets: Secrets::Show }
+}
