@@ -216,6 +216,8 @@ pub struct RequestHead {
     pub headers: Headers,
     /// Length of the body in bytes.
     pub body_bytes: u64,
+    /// Bytes of the head as written: the HTTP/1.1 head, or the HTTP/2 frames that carry it.
+    pub header_bytes: u64,
 }
 
 /// The head of the final response.

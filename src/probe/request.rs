@@ -70,17 +70,20 @@ impl Hop<'_> {
         };
         let head = Head::new(self.request, context)?;
         let payload = self.request.body.as_deref().unwrap_or_default();
-        self.recorder.learn(Fact::Request(RequestHead {
-            version: connection.version().to_owned(),
-            headers: connection.fields_as_sent(&head),
-            body_bytes: payload.len() as u64,
-        }));
         let mut log = ExchangeLog::default();
         let mut sink = BodySink::new(body, self.request.coding);
         if matches!(self.probe.plan.redirects, Redirects::Follow { .. }) {
             sink.leave_out_redirects();
         }
         let result = connection.exchange(&head, payload, &mut sink, &mut log, deadline);
+        if log.head_bytes_sent > 0 {
+            self.recorder.learn(Fact::Request(RequestHead {
+                version: connection.version().to_owned(),
+                headers: connection.fields_as_sent(&head),
+                body_bytes: payload.len() as u64,
+                header_bytes: log.head_bytes_sent,
+            }));
+        }
         self.location = log.head.as_ref().and_then(|head| {
             head.headers.iter().find(|(name, _)| name == "location").map(|(_, location)| location.clone())
         });

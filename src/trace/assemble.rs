@@ -344,6 +344,7 @@ mod tests {
                 version: "HTTP/1.1".to_owned(),
                 headers: vec![("authorization".to_owned(), "Bearer secret".to_owned())],
                 body_bytes: 0,
+                header_bytes: 10,
             })),
         ]);
         let text = serde_json::to_string(&trace).unwrap();

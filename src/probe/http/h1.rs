@@ -52,7 +52,9 @@ impl Session {
         log: &mut ExchangeLog,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let mut end = self.stream.queue(&head.to_h1());
+        let head_bytes = head.to_h1();
+        let mut end = self.stream.queue(&head_bytes);
+        log.head_bytes_sent = head_bytes.len() as u64;
         let mut reader = ResponseReader::new(&head.method);
         let result = self
             .send(body, &mut end, &mut reader, sink, log, deadline)

@@ -243,6 +243,8 @@ impl Session {
             log.sent = tap.stream.left(offset);
             log.acknowledged = tap.stream.acknowledged(offset);
         }
+        let (stream, bytes) = tap.outgoing.head;
+        log.head_bytes_sent = if stream == exchange.stream { bytes } else { 0 };
         let incoming = &tap.incoming;
         let heads: Vec<&HeadSeen> = incoming.heads.iter().filter(|head| head.stream == exchange.stream).collect();
         log.informational =
@@ -414,7 +416,7 @@ impl Tap {
             wants_write: false,
             closed: false,
             error: None,
-            outgoing: Outgoing { parser: FrameParser::after_preface(), seen: Vec::new(), ending: None },
+            outgoing: Outgoing { parser: FrameParser::after_preface(), seen: Vec::new(), ending: None, head: (0, 0) },
             incoming: Incoming { parser: FrameParser::new(), heads: Vec::new(), first_data: None, latest: None },
         }
     }
@@ -447,14 +449,20 @@ struct Outgoing {
     seen: Vec<(u32, u64, bool)>,
     /// A request that ends with its head, the head of which continues.
     ending: Option<u32>,
+    /// The stream of the latest head, and the bytes of its frames.
+    head: (u32, u64),
 }
 
 impl Outgoing {
     fn watch(&mut self, bytes: &[u8], end: u64) {
-        let Self { parser, seen, ending } = self;
+        let Self { parser, seen, ending, head } = self;
         parser.feed(bytes, end, |frame: Frame<u64>| {
             let ends_stream = frame.flags & END_STREAM != 0;
             let ends_head = frame.flags & END_HEADERS != 0;
+            if matches!(frame.kind, Kind::Headers | Kind::Continuation) {
+                let before = if head.0 == frame.stream { head.1 } else { 0 };
+                *head = (frame.stream, before + frame.length);
+            }
             let ends = match frame.kind {
                 Kind::Data => ends_stream,
                 Kind::Headers if ends_stream && !ends_head => {

@@ -65,7 +65,6 @@ impl Head {
         }));
         if let Some(body) = &request.body {
             fields.extend(added("Content-Length", body.len().to_string()));
-            fields.extend(added("Content-Type", "application/x-www-form-urlencoded".to_owned()));
         }
         let path = path_and_query(url);
         let target = match context {
@@ -221,7 +220,7 @@ mod tests {
             &request,
             RequestContext::Direct,
             "POST / HTTP/1.1\nHost: other.example\nAuthorization: Basic dTpw\nAccept-Encoding: gzip, deflate, br\n\
-             X-One: 1\nuser-agent: me\nContent-Length: 3\nContent-Type: application/x-www-form-urlencoded\n\n",
+             X-One: 1\nuser-agent: me\nContent-Length: 3\n\n",
         );
     }
 

@@ -7,6 +7,8 @@ use crate::probe::socket::{Arrival, Left};
 /// Filled in as things happen.
 #[derive(Debug, Default)]
 pub(crate) struct ExchangeLog {
+    /// Bytes of the request's head as written; zero while none were.
+    pub(crate) head_bytes_sent: u64,
     /// When the last byte of the request left.
     pub(crate) sent: Option<Left>,
     /// When the peer's TCP acknowledged it.
