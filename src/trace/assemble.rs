@@ -310,7 +310,7 @@ mod tests {
         ]);
         let lengths: Vec<_> =
             trace.timeline.spans().map(|span| (span.phase, span.duration.get(), span.evidence)).collect();
-        assert_eq!(lengths, [(Phase::Dns, 110, Evidence::User), (Phase::Connect, 95, Evidence::Kernel)]);
+        assert_eq!(lengths, [(Phase::Dns, 110, Evidence::Kernel), (Phase::Connect, 95, Evidence::Kernel)]);
         assert_eq!(trace.client.lag, Nanos::new(10));
         assert_eq!(trace.started_at, Timestamp::from_nanos(1_000_000_100));
     }

@@ -18,7 +18,7 @@ pub struct Span {
     /// Its length.
     #[serde(rename = "duration_ns")]
     pub duration: Nanos,
-    /// The weaker witness of its two boundaries.
+    /// The weaker witness of its two boundaries; for the first phase that of its end.
     pub evidence: Evidence,
     /// How far the length may be off, either way: the error bounds of both boundaries together.
     #[serde(rename = "error_ns")]
@@ -54,7 +54,9 @@ impl Timeline {
     /// contradict each other by their errors) is moved up to it, and the move is added to its error.
     pub(super) fn new(start: Mark, ends: impl IntoIterator<Item = (Phase, Mark)>) -> Self {
         let mut boundaries: Vec<Boundary> = Vec::with_capacity(Phase::ALL.len());
-        let (mut earlier, mut earlier_error, mut earlier_evidence) = (start.at, start.error, start.source);
+        // The start is this program's own act, for which its own clock is witness enough.
+        let mut earlier_evidence = Evidence::Wire;
+        let (mut earlier, mut earlier_error) = (start.at, start.error);
         let mut last: Option<Phase> = None;
         for (phase, mark) in ends {
             if last >= Some(phase) {
@@ -192,7 +194,7 @@ mod tests {
     fn a_contradiction_between_witnesses_becomes_an_error_bound() {
         let spans: Vec<Span> = timeline().spans().collect();
         let expect = [
-            (Phase::Dns, 0, 50, Evidence::User, 3),
+            (Phase::Dns, 0, 50, Evidence::Kernel, 3),
             (Phase::Connect, 50, 0, Evidence::Kernel, 15),
             (Phase::Wait, 50, 250, Evidence::Kernel, 17),
         ];
