@@ -17,8 +17,10 @@
 //! - `target`: pure
 //! - `event`: pure
 //! - `trace`: pure
+//! - `lab`: edge
 
 pub mod event;
+pub mod lab;
 pub mod target;
 pub mod time;
 pub mod trace;
