@@ -207,7 +207,7 @@ mod tests {
         let timer = Timer::start().unwrap();
         let sleeper = timer.sleeper();
         let runtime = runtime();
-        let task = runtime.spawn(async move { sleeper.until(Instant::now() + Duration::from_secs(3600)).await });
+        let task = runtime.spawn(async move { sleeper.until(Instant::now() + Duration::from_hours(1)).await });
         std::thread::sleep(Duration::from_millis(5));
         drop(timer);
         runtime.block_on(task).unwrap();

@@ -105,7 +105,7 @@ impl Passage {
 
     /// Makes the client's headers those of the request to the next layer.
     pub(super) fn forward(&self, headers: &mut HeaderMap, client: IpAddr, next: &'static str) {
-        HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
+        drop_hop_by_hop(headers);
         if self.kind != Kind::Elb || !headers.contains_key(HOST) {
             headers.insert(HOST, HeaderValue::from_static(next));
         }
@@ -113,16 +113,13 @@ impl Passage {
         let forwarded_for = passed.map_or(client.to_string(), |passed| format!("{passed}, {client}"));
         put(headers, &FORWARDED_FOR, &forwarded_for);
         let (scheme, port) = self.scheme.name_and_port();
-        match self.kind {
-            Kind::CloudFront => {
-                headers.insert(USER_AGENT, HeaderValue::from_static("Amazon CloudFront"));
-                put(headers, &VIA, &self.via);
-                put(headers, &HeaderName::from_static("x-amz-cf-id"), self.request_id.as_deref().unwrap_or_default());
-            }
-            _ => {
-                put(headers, &HeaderName::from_static("x-forwarded-proto"), scheme);
-                put(headers, &HeaderName::from_static("x-forwarded-port"), port);
-            }
+        if self.kind == Kind::CloudFront {
+            headers.insert(USER_AGENT, HeaderValue::from_static("Amazon CloudFront"));
+            put(headers, &VIA, &self.via);
+            self.put_request_id(headers, &HeaderName::from_static("x-amz-cf-id"));
+        } else {
+            put(headers, &HeaderName::from_static("x-forwarded-proto"), scheme);
+            put(headers, &HeaderName::from_static("x-forwarded-port"), port);
         }
         if let Some(trace) = &self.trace {
             put(headers, &TRACE, &trace.to_string());
@@ -182,7 +179,7 @@ impl Passage {
             Kind::RestToService => keep_content_headers(headers),
             _ => {}
         }
-        HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
+        drop_hop_by_hop(headers);
         match self.kind {
             Kind::RestToHttp | Kind::RestToService | Kind::RestToLambda => {
                 self.put_request_id(headers, &REQUEST_ID);
@@ -223,6 +220,12 @@ impl Passage {
                 headers.append(SET_COOKIE, value);
             }
         }
+    }
+}
+
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
     }
 }
 

@@ -26,10 +26,14 @@ pub(super) struct Sockets {
     pub(super) dns_address: SocketAddr,
     pub(super) dns_udp: UdpSocket,
     pub(super) dns_tcp: TcpListener,
-    pub(super) https_port: u16,
-    pub(super) https: Vec<TcpListener>,
-    pub(super) http_port: u16,
-    pub(super) http: Vec<TcpListener>,
+    pub(super) https: Listeners,
+    pub(super) http: Listeners,
+}
+
+/// One port on each family's loopback address.
+pub(super) struct Listeners {
+    pub(super) port: u16,
+    pub(super) sockets: Vec<TcpListener>,
 }
 
 /// A socket that only the lab's own servers use.
@@ -46,9 +50,9 @@ impl Sockets {
             let (address, tcp) = tcp("the name server (TCP)", Ipv4Addr::LOCALHOST.into(), options.dns_port)?;
             Ok((address, tcp, udp("the name server (UDP)", address)?))
         })?;
-        let (https_port, https) = both(families, "HTTPS", options.https_port)?;
-        let (http_port, http) = both(families, "HTTP", options.http_port)?;
-        Ok(Self { families, dns_address, dns_udp, dns_tcp, https_port, https, http_port, http })
+        let https = both(families, "HTTPS", options.https_port)?;
+        let http = both(families, "HTTP", options.http_port)?;
+        Ok(Self { families, dns_address, dns_udp, dns_tcp, https, http })
     }
 }
 
@@ -66,15 +70,14 @@ fn families() -> Families {
     }
 }
 
-/// Listeners on one port of each family.
-fn both(families: Families, what: &'static str, port: u16) -> Result<(u16, Vec<TcpListener>), BindError> {
+fn both(families: Families, what: &'static str, port: u16) -> Result<Listeners, BindError> {
     retry(port, || {
         let (address, v4) = tcp(what, Ipv4Addr::LOCALHOST.into(), port)?;
-        let mut listeners = vec![v4];
+        let mut sockets = vec![v4];
         if families == Families::Both {
-            listeners.push(tcp(what, Ipv6Addr::LOCALHOST.into(), address.port())?.1);
+            sockets.push(tcp(what, Ipv6Addr::LOCALHOST.into(), address.port())?.1);
         }
-        Ok((address.port(), listeners))
+        Ok(Listeners { port: address.port(), sockets })
     })
 }
 

@@ -8,6 +8,7 @@
 //! threads and sockets. Deliberately absent: network delay, faults, caches; and resemblance in anything but time and headers.
 
 mod clock;
+mod construct;
 mod dns;
 mod headers;
 mod identity;
@@ -23,16 +24,13 @@ mod upstream;
 mod world;
 mod zone;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 pub use self::lambda::{Placement, Pool, Sandbox, Throttled, TimeScale, TimeScaleError};
 pub use self::listen::BindError;
@@ -44,16 +42,9 @@ pub use self::served::{LayerTime, SERVED_KEPT, Served};
 pub use self::tls::CertificateError;
 pub use self::zone::{Families, Transport, Zone, answer};
 
-use self::clock::{Timer, wall_clock};
-use self::dns::NameServer;
-use self::identity::Inventor;
-use self::layer::{Layer, Role, Surroundings};
-use self::listen::Sockets;
-use self::random::SplitMix64;
-use self::serve::{Door, Host};
+use self::clock::Timer;
+use self::construct::Built;
 use self::served::Ledger;
-use self::upstream::Upstream;
-use self::world::{BIG, Kind, STATIONS, station};
 use crate::time::Nanos;
 
 /// How a lab is started, beyond its delays.
@@ -138,8 +129,8 @@ impl Lab {
             .enable_all()
             .build()
             .map_err(LabError::Threads)?;
-        match Self::furnish(&runtime, profile, options) {
-            Ok((mut lab, timer, front, inner)) => {
+        match construct::build(&runtime, profile, options) {
+            Ok(Built { mut lab, timer, front, inner }) => {
                 let (stop, stopped) = oneshot::channel();
                 let thread = std::thread::Builder::new()
                     .name("lab".to_owned())
@@ -192,104 +183,6 @@ impl Lab {
         let _ = stop.send(grace);
         let _ = thread.join();
         drop(timer);
-    }
-
-    /// Binds and connects everything, and hands the servers to the runtime.
-    fn furnish(
-        runtime: &Runtime,
-        profile: &Profile,
-        options: LabOptions,
-    ) -> Result<(Self, Timer, watch::Sender<()>, watch::Sender<()>), LabError> {
-        let _context = runtime.enter();
-        let hosts = || STATIONS.iter().filter_map(|station| Some((station, station.front.as_ref()?)));
-        let host_name = |name: &str| format!("{name}.{}", zone::ORIGIN);
-
-        let sockets = Sockets::bind(options)?;
-        let names: Vec<String> =
-            hosts().map(|(station, _)| host_name(station.name)).chain([host_name(BIG.0)]).collect();
-        let credentials = tls::make(names.iter().map(String::as_str), wall_clock())?;
-
-        let aliases = hosts().map(|(_, front)| front.aliases).chain([BIG.1]);
-        let chains = names
-            .iter()
-            .zip(aliases)
-            .map(|(name, aliases)| std::iter::once(name.as_str()).chain(aliases.iter().copied()).collect::<Vec<_>>());
-        let server_name = host_name("ns");
-        let chains = chains.chain([vec![server_name.as_str()]]);
-        let zone = Zone::new(chains, profile.dns.ttl_s, sockets.families)?;
-
-        let timer = Timer::start().map_err(LabError::Threads)?;
-        let name_server = Arc::new(NameServer { zone, delay: profile.dns.answer, sleeper: timer.sleeper() });
-        let (https_port, http_port) = (sockets.https_port, sockets.http_port);
-        let ledger = Arc::<Ledger>::default();
-        let around = Arc::new(Surroundings {
-            profile: profile.clone(),
-            inventor: Inventor::new(getrandom::u64().map_err(LabError::Entropy)?),
-            sleeper: timer.sleeper(),
-            ledger: Arc::clone(&ledger),
-            epoch: Instant::now(),
-            redirect_to: format!("https://{}:{https_port}/", host_name("ec2")),
-        });
-
-        let (inner_stop, inner_stopped) = watch::channel(());
-        let mut layers: HashMap<&str, Arc<Layer>> = HashMap::new();
-        let mut addresses: HashMap<&str, SocketAddr> = HashMap::new();
-        let mut seeds = SplitMix64::new(options.seed);
-        for station in STATIONS {
-            let upstream = station.upstream.and_then(|name| Some((world::station(name)?, *addresses.get(name)?)));
-            let role = match upstream {
-                Some((next, address)) => Role::Relay { upstream: Upstream::new(address), name: next.aws_name() },
-                None if station.kind == Kind::Lambda => {
-                    let pool = Pool::new(profile.lambda.clone(), options.time_scale, seeds.next());
-                    Role::Function(Mutex::new(pool))
-                }
-                None => Role::App,
-            };
-            let layer = Arc::new(Layer { station, role, around: Arc::clone(&around) });
-            let listener = listen::inner()?;
-            addresses.insert(station.name, listener.address);
-            let door = Arc::new(Door::Inner(Arc::clone(&layer)));
-            runtime.spawn(serve::accept(listener.socket, door, inner_stopped.clone()));
-            layers.insert(station.name, layer);
-        }
-
-        let behind = |endpoint: &'static str, name: &str| {
-            layers.get(name).map(|layer| (host_name(endpoint), Host { endpoint, layer: Arc::clone(layer) }))
-        };
-        let (front_stop, front_stopped) = watch::channel(());
-        let secure = Door::Front {
-            hosts: hosts().filter_map(|(at, _)| behind(at.name, at.name)).chain(behind(BIG.0, "ec2")).collect(),
-            tls: Some(TlsAcceptor::from(credentials.server)),
-            ledger: Arc::clone(&ledger),
-        };
-        let plain =
-            Door::Front { hosts: behind("ec2", "ec2").into_iter().collect(), tls: None, ledger: Arc::clone(&ledger) };
-        for (listeners, door) in [(sockets.https, secure), (sockets.http, plain)] {
-            let door = Arc::new(door);
-            for listener in listeners {
-                runtime.spawn(serve::accept(listener, Arc::clone(&door), front_stopped.clone()));
-            }
-        }
-        let dns_server = sockets.dns_address;
-        runtime.spawn(dns::serve_udp(Arc::clone(&name_server), sockets.dns_udp));
-        runtime.spawn(dns::serve_tcp(name_server, sockets.dns_tcp));
-
-        let mut endpoints: Vec<Endpoint> = hosts()
-            .map(|(station, front)| Endpoint {
-                name: station.name,
-                url: format!("https://{}:{https_port}/", host_name(station.name)),
-                path: station.path(),
-                description: front.description,
-            })
-            .collect();
-        endpoints.push(Endpoint {
-            name: "ec2-plain",
-            url: format!("http://{}:{http_port}/", host_name("ec2")),
-            path: station("ec2").map(world::Station::path).unwrap_or_default(),
-            description: "The application server without TLS.",
-        });
-        let lab = Self { dns_server, ca_pem: credentials.ca_pem, endpoints, ledger, running: None };
-        Ok((lab, timer, front_stop, inner_stop))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -295,16 +296,18 @@ fn to_nanos(millis: f64) -> Option<Nanos> {
 }
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
-    checked_millis(f64::deserialize(deserializer)?)
+    let millis = f64::deserialize(deserializer)?;
+    to_nanos(millis)
+        .ok_or_else(|| D::Error::custom(format!("expected milliseconds from 0 to {LONGEST_MS}, got {millis}")))
 }
 
-fn checked_millis<E: serde::de::Error>(millis: f64) -> Result<Nanos, E> {
-    to_nanos(millis).ok_or_else(|| E::custom(format!("expected milliseconds from 0 to {LONGEST_MS}, got {millis}")))
-}
+/// A value that is milliseconds by itself, so that errors point at it and not at its table.
+#[derive(Deserialize)]
+struct Millis(#[serde(deserialize_with = "millis")] Nanos);
 
 fn millis_by_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Nanos>, D::Error> {
-    let named = BTreeMap::<String, f64>::deserialize(deserializer)?;
-    named.into_iter().map(|(name, millis)| Ok((name, checked_millis(millis)?))).collect()
+    let named = BTreeMap::<String, Millis>::deserialize(deserializer)?;
+    Ok(named.into_iter().map(|(name, Millis(length))| (name, length)).collect())
 }
 
 fn millis_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Range, D::Error> {
@@ -319,7 +322,7 @@ fn range<'de, D: Deserializer<'de>>(deserializer: D, unit_ms: f64, unit: &str) -
     let [low, high] = <[f64; 2]>::deserialize(deserializer)?;
     match (to_nanos(low * unit_ms), to_nanos(high * unit_ms)) {
         (Some(shortest), Some(longest)) if shortest <= longest => Ok(Range { low: shortest, high: longest }),
-        _ => Err(serde::de::Error::custom(format!(
+        _ => Err(D::Error::custom(format!(
             "expected [low, high] in {unit}, 0 <= low <= high <= a day, got [{low}, {high}]"
         ))),
     }
@@ -330,12 +333,12 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let sensible = (0.0..=100_000.0).contains(&number);
     sensible
         .then_some(number)
-        .ok_or_else(|| serde::de::Error::custom(format!("expected an amount from 0 to 100000, got {number}")))
+        .ok_or_else(|| D::Error::custom(format!("expected an amount from 0 to 100000, got {number}")))
 }
 
 fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let number = usize::deserialize(deserializer)?;
-    (number > 0).then_some(number).ok_or_else(|| serde::de::Error::custom("expected at least 1, got 0"))
+    (number > 0).then_some(number).ok_or_else(|| D::Error::custom("expected at least 1, got 0"))
 }
 
 /// Goes into a header field.
@@ -345,7 +348,7 @@ fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
     if plain {
         return Ok(text);
     }
-    Err(serde::de::Error::custom(format!("expected letters, digits and hyphens, got {text:?}")))
+    Err(D::Error::custom(format!("expected letters, digits and hyphens, got {text:?}")))
 }
 
 #[cfg(test)]

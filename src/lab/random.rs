@@ -26,7 +26,6 @@ impl SplitMix64 {
     pub(super) const fn between(&mut self, low: Nanos, high: Nanos) -> Nanos {
         let steps = high.saturating_sub(low).get() as u128 + 1;
         let step = (self.next() as u128 * steps) >> 64;
-        #[expect(clippy::cast_possible_truncation, reason = "a step is at most high - low, which is 64 bits")]
         Nanos::new(low.get() + step as u64)
     }
 }

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::clock::wall_clock;
 use super::headers::{Scheme, TRACE};
 use super::layer::{Arrival, Layer, NUMBER, PASSED};
-use super::served::{Ledger, OpenRecord, Served};
+use super::served::{Ledger, Served};
 
 /// The longest request body: API Gateway's quota. All layers take it whole before they pass it on.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
@@ -123,7 +123,9 @@ impl Door {
             }
             Err(_) => plain(StatusCode::BAD_REQUEST, "the request body broke off\n"),
         };
-        record.into_iter().for_each(|record: OpenRecord| record.answered(response.status().as_u16()));
+        if let Some(record) = record {
+            record.answered(response.status().as_u16());
+        }
         response
     }
 

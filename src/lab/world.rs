@@ -75,8 +75,8 @@ pub(super) struct Front {
     pub(super) description: &'static str,
 }
 
-const fn front(aliases: &'static [&'static str], description: &'static str) -> Option<Front> {
-    Some(Front { aliases, description })
+const fn front(aliases: &'static [&'static str], description: &'static str) -> Front {
+    Front { aliases, description }
 }
 
 /// Every server. One is listed after those that it calls.
@@ -85,7 +85,7 @@ pub(super) const STATIONS: &[Station] = &[
         name: "ec2",
         kind: Kind::Ec2,
         upstream: None,
-        front: front(&["ec2-127-0-0-1.compute-1.amazonaws.com"], "The application server on its own machine."),
+        front: Some(front(&["ec2-127-0-0-1.compute-1.amazonaws.com"], "The application server on its own machine.")),
     },
     Station { name: "container", kind: Kind::Fargate, upstream: None, front: None },
     Station { name: "table", kind: Kind::Service, upstream: None, front: None },
@@ -95,82 +95,82 @@ pub(super) const STATIONS: &[Station] = &[
         name: "elb",
         kind: Kind::Elb,
         upstream: Some("ec2"),
-        front: front(
+        front: Some(front(
             &["lab-elb-1469352201.us-east-1.elb.amazonaws.com"],
             "An application load balancer in front of the application server.",
-        ),
+        )),
     },
     Station {
         name: "cloudfront",
         kind: Kind::CloudFront,
         upstream: Some("ec2"),
-        front: front(
+        front: Some(front(
             &["d111111abcdef8.cloudfront.net"],
             "The content delivery network in front of the application server, nothing cached.",
-        ),
+        )),
     },
     Station {
         name: "apig-http",
         kind: Kind::HttpApi,
         upstream: Some("elb"),
-        front: front(
+        front: Some(front(
             &["d-k2v9c0lab1.execute-api.us-east-1.amazonaws.com"],
             "API Gateway's HTTP API in front of the load balancer.",
-        ),
+        )),
     },
     Station {
         name: "apig-rest",
         kind: Kind::RestToHttp,
         upstream: Some("elb"),
-        front: front(
+        front: Some(front(
             &["d-m5x7q0lab2.execute-api.us-east-1.amazonaws.com"],
             "API Gateway's REST API as an HTTP proxy in front of the load balancer.",
-        ),
+        )),
     },
     Station {
         name: "apig-lambda",
         kind: Kind::RestToLambda,
         upstream: Some("function"),
-        front: front(
+        front: Some(front(
             &["d-p8z3w0lab3.execute-api.us-east-1.amazonaws.com"],
             "API Gateway's REST API in front of a Lambda function.",
-        ),
+        )),
     },
     Station {
         name: "apig-proxy",
         kind: Kind::RestToService,
         upstream: Some("table"),
-        front: front(
+        front: Some(front(
             &["d-r1t6y0lab4.execute-api.us-east-1.amazonaws.com"],
             "API Gateway's REST API as a proxy of an AWS service.",
-        ),
+        )),
     },
     Station {
         name: "function-url",
         kind: Kind::FunctionUrl,
         upstream: Some("function-with-url"),
-        front: front(
+        front: Some(front(
             &["w3kq7lab5mzx2hv9c4ty8nr6pe0dfgsj.lambda-url.us-east-1.on.aws"],
             "A Lambda function behind its own URL.",
-        ),
+        )),
     },
     Station {
         name: "fargate",
         kind: Kind::Elb,
         upstream: Some("container"),
-        front: front(
+        front: Some(front(
             &["lab-fargate-872035614.us-east-1.elb.amazonaws.com"],
             "An application load balancer in front of a container.",
-        ),
+        )),
     },
     Station {
         name: "redirect",
         kind: Kind::RedirectingElb,
         upstream: None,
-        front: front(
+        front: Some(front(
             &["lab-redirect-310577428.us-east-1.elb.amazonaws.com"],
             "A load balancer that redirects to the application server.",
-        ),
+        )),
     },
 ];
 
@@ -192,9 +192,14 @@ pub(super) fn station(name: &str) -> Option<&'static Station> {
 impl Station {
     /// The layers that a request passes from here on.
     pub(super) fn path(&'static self) -> Vec<&'static str> {
-        std::iter::successors(Some(self), |station| station.upstream.and_then(super::world::station))
+        std::iter::successors(Some(self), |at| at.upstream.and_then(station))
             .map(|station| station.kind.layer())
             .collect()
+    }
+
+    /// Whether another server calls it.
+    pub(super) fn is_called(&self) -> bool {
+        STATIONS.iter().any(|other| other.upstream == Some(self.name))
     }
 
     /// The name by which AWS would know it.
@@ -241,7 +246,7 @@ mod tests {
     #[test]
     fn published_totals_are_sums_of_own_delays() {
         let profile = Profile::default();
-        let total = |name| {
+        let total = |name: &str| {
             let stations = std::iter::successors(station(name), |station| station.upstream.and_then(super::station));
             stations.map(|station| station.kind.own(&profile)).sum::<Nanos>()
         };
