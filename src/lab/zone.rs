@@ -215,24 +215,16 @@ fn respond(zone: &Zone, query: &Message) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    use crate::lab::world::BIG;
 
     fn zone(families: Families) -> Zone {
-        let long = |first: &str| format!("{first}.{LONG}.b{}.c{}.lab.test", &LONG[1..], &LONG[1..]);
-        let big = [
-            "big.lab.test".to_owned(),
-            long("one.x"),
-            format!("two.{}", &long("z")[2..].replace('a', "d")),
-            long("three.y").replace('a', "e"),
+        let chains: [&[&str]; 4] = [
+            &["redirect.lab.test"],
+            &["ns.lab.test"],
+            &["cloudfront.lab.test", "d111111abcdef8.cloudfront.net"],
+            &[&["big.lab.test"], BIG.1].concat(),
         ];
-        let chains: [Vec<&str>; 4] = [
-            vec!["redirect.lab.test"],
-            vec!["ns.lab.test"],
-            vec!["cloudfront.lab.test", "d111111abcdef8.cloudfront.net"],
-            big.iter().map(String::as_str).collect(),
-        ];
-        Zone::new(chains, 60, families).unwrap()
+        Zone::new(chains.map(|chain| chain.iter().copied()), 60, families).unwrap()
     }
 
     fn query(name: &str, kind: RecordType) -> Message {
@@ -284,7 +276,7 @@ mod tests {
         check(V4, "lab.test", T::A, "NoError, SOA of lab.test.");
         check(V4, "missing.lab.test", T::A, "NXDomain, SOA of lab.test.");
         check(V4, "x.redirect.lab.test", T::A, "NXDomain, SOA of lab.test.");
-        check(V4, &format!("c{}.lab.test", &LONG[1..]), T::A, "NoError, SOA of lab.test.");
+        check(V4, BIG.1[0].split_once('.').unwrap().1, T::A, "NoError, SOA of lab.test.");
         check(V4, "example.com", T::A, "Refused");
         check(V4, "other.cloudfront.net", T::A, "Refused");
         check(V4, "notlab.test", T::A, "Refused");
