@@ -18,7 +18,7 @@ use super::headers::{ERROR_TYPE, Passage, Scheme, Timing};
 use super::identity::Inventor;
 use super::lambda::{Placement, Pool};
 use super::profile::Profile;
-use super::served::{LayerTime, Ledger};
+use super::served::{Invocation, LayerTime, Ledger};
 use super::upstream::Upstream;
 use super::world::{Kind, Station};
 use crate::time::{Monotonic, Nanos, Realtime, Timestamp};
@@ -81,7 +81,7 @@ pub(super) struct Arrival {
 struct Answered {
     response: Response<Bytes>,
     upstream: Option<Nanos>,
-    placement: Option<Placement>,
+    invocation: Option<Invocation>,
 }
 
 impl Layer {
@@ -108,7 +108,7 @@ impl Layer {
                     total: arrival.at.elapsed().into(),
                     upstream: answered.upstream,
                     status: answered.response.status().as_u16(),
-                    placement: answered.placement,
+                    invocation: answered.invocation,
                 },
             );
         }
@@ -132,7 +132,7 @@ impl Layer {
             passage.originate(response.headers_mut());
             response
         };
-        Answered { response, upstream: None, placement: None }
+        Answered { response, upstream: None, invocation: None }
     }
 
     async fn invoke(&self, pool: &Mutex<Pool>, passage: &Passage, request: &HeaderMap, arrival: Arrival) -> Answered {
@@ -141,12 +141,16 @@ impl Layer {
         self.around.sleeper.until(due).await;
         let Ok(placement) = lock(pool).acquire(self.around.monotonic()) else {
             self.around.sleeper.until(arrival.at + invoke).await;
-            return Answered { response: throttled(passage), upstream: None, placement: None };
+            return Answered { response: throttled(passage), upstream: None, invocation: None };
         };
         let sandbox = Lease { pool, around: &self.around, placement };
         due += Duration::from(placement.cold_start().unwrap_or_default());
-        due += Duration::from(self.around.profile.lambda.function);
         self.around.sleeper.until(due).await;
+        // The function's time counts from its own start: it is a record's figure of its own, not a share of the whole.
+        let started = Instant::now();
+        due = started + Duration::from(self.around.profile.lambda.function);
+        self.around.sleeper.until(due).await;
+        let duration = started.elapsed().into();
         drop(sandbox);
         self.around.sleeper.until(due + invoke / 2).await;
         let cold = placement.cold_start().is_some();
@@ -157,7 +161,7 @@ impl Layer {
         });
         let mut response = Response::new(Bytes::from(body.to_string()));
         passage.originate(response.headers_mut());
-        Answered { response, upstream: None, placement: Some(placement) }
+        Answered { response, upstream: None, invocation: Some(Invocation { placement, duration }) }
     }
 
     async fn relay(
@@ -203,7 +207,7 @@ impl Layer {
                 response
             }
         };
-        Answered { response, upstream: Some((returned_at - called_at).into()), placement: None }
+        Answered { response, upstream: Some((returned_at - called_at).into()), invocation: None }
     }
 
     /// The layers passed so far, this one included.

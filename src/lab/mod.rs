@@ -38,7 +38,7 @@ pub use self::profile::{
     AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DnsProfile, ElbProfile, LambdaProfile, Network, Profile,
     ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
 };
-pub use self::served::{LayerTime, SERVED_KEPT, Served};
+pub use self::served::{Invocation, LayerTime, SERVED_KEPT, Served};
 pub use self::tls::CertificateError;
 pub use self::zone::{Families, Transport, Zone, answer};
 

@@ -58,8 +58,17 @@ pub struct LayerTime {
     pub upstream: Option<Nanos>,
     /// Status of its response.
     pub status: u16,
-    /// Which sandbox served it, if the layer is Lambda.
-    pub placement: Option<Placement>,
+    /// What happened in the sandbox, if the layer is Lambda and had one for the request.
+    pub invocation: Option<Invocation>,
+}
+
+/// One run of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// Which sandbox served it, and what its cold start was made of.
+    pub placement: Placement,
+    /// What the function itself took, without the cold start and the way to it.
+    pub duration: Nanos,
 }
 
 impl LayerTime {
@@ -106,6 +115,12 @@ impl Ledger {
         if let Some(parts) = self.books().open.get_mut(&number) {
             parts.push(part);
         }
+    }
+
+    /// How many records are open.
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> usize {
+        self.books().open.len()
     }
 
     pub(super) fn served(&self) -> Vec<Served> {
@@ -168,7 +183,7 @@ mod tests {
             total: Nanos::new(30),
             upstream: Some(Nanos::new(10)),
             status: 200,
-            placement: None,
+            invocation: None,
         }
     }
 
@@ -195,7 +210,7 @@ mod tests {
         ledger.enter(number, part("ec2", 20));
         let served = ledger.served();
         assert_eq!((served[0].status, served[0].layers.len()), (None, 0));
-        assert_eq!(ledger.books().open.len(), 0);
+        assert_eq!(ledger.under_way(), 0);
     }
 
     #[test]
