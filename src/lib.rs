@@ -19,10 +19,12 @@
 //! - `trace`: pure
 //! - `render`: pure
 //! - `probe`: edge
+//! - `lab`: edge
 //! - `cli`: edge
 
 pub mod cli;
 pub mod event;
+pub mod lab;
 pub mod probe;
 pub mod render;
 pub mod target;

@@ -1,0 +1,209 @@
+//! The embedded lab: an AWS-shaped world on loopback, with delays that are known.
+//!
+//! A name server, and a host name for each path through the world. Each layer is a server that calls the next one over a
+//! socket, takes its own time from a [`Profile`], and sets the headers that AWS sets. What it really took is kept in
+//! [`Lab::served`].
+//!
+//! Invariants: sockets are bound to 127.0.0.1 and `::1` only, no privilege is needed, and when a [`Lab`] is gone so are its
+//! threads and sockets. Deliberately absent: network delay, faults, caches; and resemblance in anything but time and headers.
+
+mod clock;
+mod construct;
+mod dns;
+mod headers;
+mod identity;
+mod lambda;
+mod layer;
+mod listen;
+mod profile;
+mod random;
+mod serve;
+mod served;
+mod tls;
+mod upstream;
+mod world;
+mod zone;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::{oneshot, watch};
+
+pub use self::lambda::{Placement, Pool, Sandbox, Throttled, TimeScale, TimeScaleError};
+pub use self::listen::BindError;
+pub use self::profile::{
+    AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DnsProfile, ElbProfile, LambdaProfile, Network, Profile,
+    ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
+};
+pub use self::served::{Invocation, LayerTime, SERVED_KEPT, Served};
+pub use self::tls::CertificateError;
+pub use self::zone::{Families, Transport, Zone, answer};
+
+use self::clock::Timer;
+use self::construct::Built;
+use self::served::Ledger;
+use crate::time::Nanos;
+
+/// How a lab is started, beyond its delays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LabOptions {
+    /// Port of the name server, UDP and TCP; 0 lets the kernel choose.
+    pub dns_port: u16,
+    /// Port of all HTTPS hosts; 0 lets the kernel choose.
+    pub https_port: u16,
+    /// Port of the plain HTTP host; 0 lets the kernel choose.
+    pub http_port: u16,
+    /// Shortens or stretches cold starts and the idleness after which sandboxes are reaped.
+    pub time_scale: TimeScale,
+    /// What the draws from ranges depend on.
+    pub seed: u64,
+}
+
+impl Default for LabOptions {
+    fn default() -> Self {
+        Self { dns_port: 0, https_port: 0, http_port: 0, time_scale: TimeScale::REAL, seed: 0 }
+    }
+}
+
+/// One host name of the lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Short name: `apig-lambda`.
+    pub name: &'static str,
+    /// Where it answers: `https://apig-lambda.lab.test:40123/`. The name is known to the lab's name server only.
+    pub url: String,
+    /// The layers that a request passes: `["apig", "lambda"]`.
+    pub path: Vec<&'static str>,
+    /// One sentence.
+    pub description: &'static str,
+}
+
+/// Why a lab could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A socket could not be bound.
+    #[error("cannot open the lab's sockets")]
+    Bind(#[from] BindError),
+    /// There are no certificates.
+    #[error("cannot give the lab's hosts certificates")]
+    Certificates(#[from] CertificateError),
+    /// The lab's own names are not names.
+    #[error("cannot make the lab's zone")]
+    Zone(#[from] hickory_proto::ProtoError),
+    /// The system has no random numbers.
+    #[error("cannot seed the lab's identifiers: {0}")]
+    Entropy(getrandom::Error),
+    /// The system gives no threads.
+    #[error("cannot start the lab's threads")]
+    Threads(#[source] std::io::Error),
+}
+
+/// A running lab. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Lab {
+    dns_server: SocketAddr,
+    ca_pem: String,
+    endpoints: Vec<Endpoint>,
+    ledger: Arc<Ledger>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// Carries how long requests that are under way may take.
+    stop: oneshot::Sender<Nanos>,
+    thread: JoinHandle<()>,
+    /// Last, so that it outlives what waits for it.
+    timer: Timer,
+}
+
+impl Lab {
+    /// Starts all servers. When this returns, they answer.
+    pub fn start(profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lab")
+            .enable_all()
+            .build()
+            .map_err(LabError::Threads)?;
+        match construct::build(&runtime, profile, options) {
+            Ok(Built { mut lab, timer, front, inner }) => {
+                let (stop, stopped) = oneshot::channel();
+                let thread = std::thread::Builder::new()
+                    .name("lab".to_owned())
+                    .spawn(move || run_until(stopped, runtime, &front, inner))
+                    .map_err(LabError::Threads)?;
+                lab.running = Some(Running { stop, thread, timer });
+                Ok(lab)
+            }
+            Err(error) => {
+                // Dropping it would panic where the caller is asynchronous itself.
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// The name server, UDP and TCP. It knows the lab's names and no others.
+    #[must_use]
+    pub const fn dns_server(&self) -> SocketAddr {
+        self.dns_server
+    }
+
+    /// Certificate of the authority that issued the hosts' certificates, made for this lab.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The host names.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// What was served so far, oldest first; the last [`SERVED_KEPT`] requests. A request whose response is being sent may
+    /// be missing.
+    #[must_use]
+    pub fn served(&self) -> Vec<Served> {
+        self.ledger.served()
+    }
+
+    /// Stops: no new connections, and no new requests on old ones; those under way may take until `grace` has passed.
+    pub fn stop(mut self, grace: Nanos) {
+        self.end(grace);
+    }
+
+    fn end(&mut self, grace: Nanos) {
+        let Some(Running { stop, thread, timer }) = self.running.take() else { return };
+        // Both fail only if the thread has ended already.
+        let _ = stop.send(grace);
+        let _ = thread.join();
+        drop(timer);
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.end(Nanos::ZERO);
+    }
+}
+
+/// Drives the servers until told to stop, then lets the clients' connections end. The servers behind them go last.
+fn run_until(stopped: oneshot::Receiver<Nanos>, runtime: Runtime, front: &watch::Sender<()>, inner: watch::Sender<()>) {
+    runtime.block_on(async {
+        let grace = Duration::from(stopped.await.unwrap_or_default());
+        // Fails only if nobody listens any more.
+        let _ = front.send(());
+        // Every connection holds a receiver: when there is none left, all have ended.
+        let _ = tokio::time::timeout(grace, front.closed()).await;
+    });
+    drop(inner);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
+#[cfg(test)]
+mod tests;
