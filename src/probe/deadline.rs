@@ -86,9 +86,8 @@ impl Deadline {
             self.check()?;
             match poll(interests, timeout(self.remaining().min(SLICE))) {
                 Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) => return Ok(()),
-                // The descriptors are ours and open; what else can fail here fails in the call that follows.
-                Err(_) => return Ok(()),
+                // An error of poll itself shows again in the call that follows: the descriptors are ours and open.
+                Ok(_) | Err(_) => return Ok(()),
             }
         }
     }

@@ -105,6 +105,7 @@ impl<'p> Probe<'p> {
 
     /// Traces a target: one request, the redirects that it leads to, and its warm repetition, as the plan says. The body of
     /// the last response goes to `body`.
+    #[must_use]
     pub fn trace(&self, target: &Target, mut body: Option<&mut dyn Write>) -> Traced {
         let tls = self.tls.with_fresh_sessions();
         let mut traces = Vec::new();

@@ -135,24 +135,24 @@ impl Hop<'_> {
             sync: self.sync,
             port: to_port,
         };
-        let dialed = dialer.race(addresses, self.recorder, deadline)?;
+        let connection = dialer.race(addresses, self.recorder, deadline)?;
         let endpoints = Endpoints {
             reused: false,
-            local: dialed.local.map(|address| address.to_string()),
-            remote: dialed.remote.to_string(),
+            local: connection.local.map(|address| address.to_string()),
+            remote: connection.remote.to_string(),
             proxy: proxy.map(|proxy| format!("http://{}:{}", proxy.host, proxy.port)),
         };
         match proxy {
             Some(proxy) if url.scheme() == "https" => {
                 self.recorder.learn(Fact::Connected(endpoints.clone()));
                 let host = url.host_str().unwrap_or_default();
-                let (stream, established) = tunnel::open(dialed.stream, proxy, host, port, deadline)?;
+                let (stream, established) = tunnel::open(connection.stream, proxy, host, port, deadline)?;
                 self.recorder.arrived(Moment::End(Phase::Connect), established);
                 Ok((stream, endpoints))
             }
             _ => {
-                self.recorder.arrived(Moment::End(Phase::Connect), dialed.established);
-                Ok((dialed.stream, endpoints))
+                self.recorder.arrived(Moment::End(Phase::Connect), connection.established);
+                Ok((connection.stream, endpoints))
             }
         }
     }

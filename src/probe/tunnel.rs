@@ -22,7 +22,7 @@ pub(super) fn open(
     let head = Head::connect(&format!("{host}:{port}"), proxy.credentials.as_ref());
     connection
         .exchange(&head, &[], &mut BodySink::as_is(None), &mut log, deadline)
-        .map_err(|failure| charge_to_connect(failure, proxy))?;
+        .map_err(|failure| charge_to_connect(&failure, proxy))?;
     let status = log.head.as_ref().map_or(0, |head| head.status);
     let refused = |why: String| fault(Phase::Connect, FailureCode::ConnectProxyRefused, why);
     if !(200..300).contains(&status) {
@@ -36,7 +36,7 @@ pub(super) fn open(
     stream.zip(established).ok_or_else(|| refused("the proxy ended the tunnel at once".to_owned()))
 }
 
-fn charge_to_connect(failure: Failure, proxy: &Proxy) -> Failure {
+fn charge_to_connect(failure: &Failure, proxy: &Proxy) -> Failure {
     let code = match failure.code {
         FailureCode::ClientInterrupted => FailureCode::ClientInterrupted,
         FailureCode::SendTimeout | FailureCode::WaitTimeout | FailureCode::ReceiveTimeout => {

@@ -147,7 +147,7 @@ impl Asker {
         let Exchanged { left, outcome } = call.exchange(server, wire);
 
         let mut observed = Recorder::default();
-        for mark in left.into_iter().flat_map(|left| left.marks()) {
+        for mark in left.into_iter().flat_map(super::super::socket::Left::marks) {
             observed.observe(Moment::QuerySent(id), mark);
         }
         match &outcome {

@@ -16,7 +16,7 @@ use crate::probe::fault::fault;
 use crate::probe::http::{self, Fetched};
 use crate::probe::kernel::{self, KernelStamp, Stage};
 use crate::probe::recorder::Recorder;
-use crate::probe::socket::{Arrival, Left};
+use crate::probe::socket::{Arrival, Left, StreamError};
 use crate::probe::stream::{Inbound, Stream};
 use crate::probe::tls::{TlsClient, TlsStream};
 use crate::target::Interface;
@@ -88,6 +88,13 @@ impl From<Ended> for NoAnswer {
 }
 
 impl NoAnswer {
+    fn from_stream(error: &StreamError) -> Self {
+        match error {
+            StreamError::Ended(ended) => (*ended).into(),
+            other => Self::Unreachable(format!("{other:?}")),
+        }
+    }
+
     pub(super) fn explain(self, server: &Server, name: &str) -> Failure {
         let server = server.label();
         let (code, message) = match self {
@@ -192,12 +199,12 @@ impl Call<'_> {
         let query = message::encode(id, self.name, self.record);
         let length = u16::try_from(query.len()).map_err(|_| NoAnswer::Malformed)?.to_be_bytes();
         let end = stream.queue(&[&length, query.as_slice()].concat());
-        stream.flush(self.deadline).map_err(|error| self.stream_failed(&error))?;
+        stream.flush(self.deadline).map_err(|error| NoAnswer::from_stream(&error))?;
         *left = stream.left(end);
 
         let mut received = Vec::new();
         loop {
-            let chunk = match stream.chunk(self.deadline).map_err(|error| self.stream_failed(&error))? {
+            let chunk = match stream.chunk(self.deadline).map_err(|error| NoAnswer::from_stream(&error))? {
                 Inbound::Bytes(chunk) => chunk,
                 Inbound::Closed | Inbound::Truncated => {
                     return Err(NoAnswer::Unreachable("it closed the connection".to_owned()));
@@ -211,13 +218,6 @@ impl Call<'_> {
                 let answer = message::decode(message, id, self.name, self.record).map_err(|_| NoAnswer::Malformed)?;
                 return Ok((answer, chunk.arrivals.last));
             }
-        }
-    }
-
-    fn stream_failed(&self, error: &crate::probe::socket::StreamError) -> NoAnswer {
-        match error {
-            crate::probe::socket::StreamError::Ended(ended) => (*ended).into(),
-            other => NoAnswer::Unreachable(format!("{other:?}")),
         }
     }
 

@@ -77,9 +77,9 @@ impl<'a> BodySink<'a> {
         let written = match &mut self.decoder {
             None => out.write_all(bytes),
             Some(decoder) => {
-                let decoded =
+                let plain =
                     decoder.decode(bytes).map_err(|error| bad(&format!("the body cannot be decoded: {error}")))?;
-                out.write_all(&decoded)
+                out.write_all(&plain)
             }
         };
         written.map_err(|error| {
@@ -200,7 +200,7 @@ mod tests {
             assert_eq!(decoded("gzip", &[front, back]).unwrap(), b"where do the milliseconds go?");
         }
         // `printf hi | brotli | xxd`
-        assert_eq!(decoded("br", &[&[0x0b, 0x00, 0x80, 0x68, 0x69, 0x03]]).unwrap(), b"hi");
+        assert_eq!(decoded("br", &[&[0x8b, 0x00, 0x80, 0x68, 0x69, 0x03]]).unwrap(), b"hi");
         assert_eq!(decoded("identity", &[b"as it is"]).unwrap(), b"as it is");
     }
 

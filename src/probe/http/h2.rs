@@ -103,7 +103,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let request = request(head)?;
         self.open(deadline)?;
-        self.drive(deadline, Phase::Send, |sender, cx| sender.poll_ready(cx))?;
+        self.drive(deadline, Phase::Send, h2::client::SendRequest::poll_ready)?;
         let State::Open { sender, .. } = &mut self.state else { return Err(not_open()) };
         let (response, outgoing) =
             sender.send_request(request, exchange.body.is_empty()).map_err(|error| cannot_send(&error.to_string()))?;
@@ -464,12 +464,11 @@ impl Outgoing {
                 *head = (frame.stream, before + frame.length);
             }
             let ends = match frame.kind {
-                Kind::Data => ends_stream,
                 Kind::Headers if ends_stream && !ends_head => {
                     *ending = Some(frame.stream);
                     false
                 }
-                Kind::Headers => ends_stream,
+                Kind::Data | Kind::Headers => ends_stream,
                 Kind::Continuation => ends_head && ending.take_if(|stream| *stream == frame.stream).is_some(),
                 Kind::Other => return,
             };

@@ -6,11 +6,11 @@ use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
 use super::client::TlsClient;
 use super::{TlsStream, certificate};
-use crate::event::{Fact, Failure, FailureCode, Mark, Moment, Phase, TlsSession};
+use crate::event::{Fact, Failure, FailureCode, Moment, Phase, TlsSession};
 use crate::probe::deadline::Deadline;
 use crate::probe::fault;
 use crate::probe::recorder::Recorder;
-use crate::probe::socket::{Arrival, Progress, StampedStream};
+use crate::probe::socket::{Arrival, Left, Progress, StampedStream};
 
 const DOING: &str = "waiting for the TLS handshake";
 
@@ -50,14 +50,14 @@ impl TlsStream {
         let result = tls.drive(&mut flights, deadline);
         tls.record_flights(&flights, recorder);
         let last = result?;
-        let end: Vec<Mark> = match last {
-            Last::Sent => tls.stamped_mut().left(flights.last_end).into_iter().flat_map(|left| left.marks()).collect(),
-            Last::Arrived(arrival) => {
-                recorder.arrived(Moment::End(Phase::Tls), arrival);
-                Vec::new()
+        match last {
+            Last::Arrived(arrival) => recorder.arrived(Moment::End(Phase::Tls), arrival),
+            Last::Sent => {
+                for mark in tls.stamped_mut().left(flights.last_end).into_iter().flat_map(Left::marks) {
+                    recorder.observe(Moment::End(Phase::Tls), mark);
+                }
             }
-        };
-        end.into_iter().for_each(|mark| recorder.observe(Moment::End(Phase::Tls), mark));
+        }
         recorder.learn(Fact::Secured(tls.agreed()));
         Ok(tls)
     }
@@ -100,7 +100,9 @@ impl TlsStream {
     }
 
     fn record_flights(&mut self, flights: &Flights, recorder: &mut Recorder) {
-        let left = |stream: &mut StampedStream, offset| stream.left(offset).into_iter().flat_map(|left| left.marks());
+        let left = |stream: &mut StampedStream, offset| {
+            stream.left(offset).into_iter().flat_map(super::super::socket::Left::marks)
+        };
         for mark in left(self.stamped_mut(), flights.hello_end) {
             recorder.observe(Moment::ClientHello, mark);
         }
@@ -137,8 +139,8 @@ impl TlsStream {
             alpn: session.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
             resumed: kind == Some(HandshakeKind::Resumed),
             round_trips: match (version, kind) {
-                (_, Some(HandshakeKind::FullWithHelloRetryRequest)) => 2,
-                (Some(ProtocolVersion::TLSv1_2), Some(HandshakeKind::Full)) => 2,
+                (_, Some(HandshakeKind::FullWithHelloRetryRequest))
+                | (Some(ProtocolVersion::TLSv1_2), Some(HandshakeKind::Full)) => 2,
                 _ => 1,
             },
         }
