@@ -1,3 +1,7 @@
-//! wirefall on the command line.
+//! wirefall on the command line: arguments in, an exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wirefall::cli::run(std::env::args_os())
+}

@@ -1,8 +1,131 @@
 //! The command line: arguments become a [`Plan`](crate::target::Plan), results become text.
 //!
+//! One file for each command; `console` is where all of them print.
+//!
 //! Invariant: this is the only module that prints, and the only one that reads arguments and the environment.
 //!
 //! Deliberately absent: anything that another program could not use as a library. Measuring, assembling and drawing live in
 //! the modules that this one calls.
 
 pub mod args;
+mod chart;
+mod console;
+mod demo;
+mod drawing;
+mod lab;
+mod outlet;
+mod trace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use args::{ArgsError, Command};
+use console::Console;
+
+/// Exit codes beyond curl's, which come from [`crate::event::FailureCode::exit_status`].
+mod exit {
+    pub(super) const OTHER: u8 = 1;
+    pub(super) const USAGE: u8 = 2;
+    pub(super) const HTTP_STATUS: u8 = 22;
+    pub(super) const TOO_MANY_REDIRECTS: u8 = 47;
+    pub(super) const INTERRUPTED: u8 = 130;
+}
+
+/// Why a command ends without having done what it should. What was measured before is written all the same.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    /// The arguments mean nothing.
+    #[error(transparent)]
+    Args(#[from] ArgsError),
+    /// The client cannot be set up.
+    #[error(transparent)]
+    Probe(#[from] crate::probe::ProbeError),
+    /// The lab cannot be started.
+    #[error(transparent)]
+    Lab(#[from] crate::lab::LabError),
+    /// Its profile means nothing.
+    #[error(transparent)]
+    Profile(#[from] crate::lab::ProfileError),
+    /// Its time scale means nothing.
+    #[error(transparent)]
+    TimeScale(#[from] crate::lab::TimeScaleError),
+    /// No chart can be drawn.
+    #[error(transparent)]
+    Chart(#[from] crate::render::chart::ChartError),
+    /// Traces cannot be written as JSON.
+    #[error("traces cannot be written as JSON")]
+    Json(#[source] serde_json::Error),
+    /// A line of a file is no trace.
+    #[error("{file}:{line}: expected a trace of the form wirefall/trace/1: {cause}")]
+    Input {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {doing} {file}")]
+    File {
+        /// `read`, `write`, …
+        doing: &'static str,
+        /// The file.
+        file: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Standard output or error cannot be written.
+    #[error("cannot print")]
+    Print(#[source] std::io::Error),
+    /// Ctrl-C cannot be caught.
+    #[error("cannot catch Ctrl-C")]
+    Signals(#[source] std::io::Error),
+}
+
+impl CommandError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Args(_) | Self::Profile(_) | Self::TimeScale(_) => exit::USAGE,
+            // Whoever read the output has read enough.
+            Self::Print(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+            _ => exit::OTHER,
+        }
+    }
+}
+
+/// Runs the command that the arguments ask for. `words` begins with the program's name.
+#[must_use]
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut console = Console::of_process();
+    let command = match args::parse(words) {
+        Ok(command) => command,
+        Err(misuse) => {
+            // Where not even that can be printed, the exit code has to do.
+            let _ = misuse.print();
+            return ExitCode::from(u8::try_from(misuse.exit_code()).unwrap_or(exit::USAGE));
+        }
+    };
+    let result = match command {
+        Command::Trace(args) => trace::run(*args, &mut console),
+        Command::Chart(args) => chart::run(&args),
+        Command::Lab(args) => lab::run(&args),
+        Command::Demo(args) => demo::run(&args, &console),
+        Command::Completions(args) => console::print(args::completions(args.shell)).map(|()| 0),
+        Command::Man => console::print(args::man()).map(|()| 0),
+    };
+    let code = result.unwrap_or_else(|error| {
+        let code = error.exit_code();
+        if code != 0 {
+            console.complain(&chain(&error));
+        }
+        code
+    });
+    ExitCode::from(code)
+}
+
+/// An error with all its causes: `cannot write a.png: Permission denied`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}

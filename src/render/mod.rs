@@ -12,6 +12,7 @@ pub mod chart;
 pub mod csv;
 mod escape;
 pub mod har;
+pub mod heads;
 pub mod json;
 mod length;
 pub mod markdown;

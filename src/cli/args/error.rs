@@ -7,7 +7,7 @@ use crate::target::{
     ResolveOverrideError, SigV4ScopeError, TlsVersionError,
 };
 
-use super::output::ChartFileError;
+use crate::render::chart::UnknownFormat;
 
 /// Arguments that mean nothing. The text is complete: it names the flag (or the variable), what was expected and what was
 /// given. Passwords and keys are never repeated.
@@ -100,7 +100,7 @@ pub enum ValueError {
     TlsVersion(#[from] TlsVersionError),
     /// `--chart` and `chart -o`.
     #[error(transparent)]
-    ChartFile(#[from] ChartFileError),
+    ChartFile(#[from] UnknownFormat),
 }
 
 /// Says which flag a value came from.

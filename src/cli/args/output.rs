@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::render::chart::{ChartFormat, UnknownFormat};
+
 /// Where results go and what they look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -100,16 +102,7 @@ pub enum StatusRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartFile {
     path: PathBuf,
-    form: ImageForm,
-}
-
-/// The form of a drawing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageForm {
-    /// Pixels.
-    Png,
-    /// Vectors.
-    Svg,
+    form: ChartFormat,
 }
 
 impl ChartFile {
@@ -121,46 +114,17 @@ impl ChartFile {
 
     /// What is written there.
     #[must_use]
-    pub const fn form(&self) -> ImageForm {
+    pub const fn form(&self) -> ChartFormat {
         self.form
     }
 }
 
-/// A name that says no form of drawing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a file name that ends in .png or .svg, got {0:?}")]
-pub struct ChartFileError(String);
-
-/// Reads a path that ends in `.png` or `.svg`, in any case.
 impl FromStr for ChartFile {
-    type Err = ChartFileError;
+    type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = PathBuf::from(text);
-        let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-        match extension.as_deref() {
-            Some("png") => Ok(Self { path, form: ImageForm::Png }),
-            Some("svg") => Ok(Self { path, form: ImageForm::Svg }),
-            _ => Err(ChartFileError(text.to_owned())),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_charts_name_says_its_form() {
-        for (text, expect) in [
-            ("a.png", Ok(ImageForm::Png)),
-            ("b/a.b.SVG", Ok(ImageForm::Svg)),
-            ("a.jpg", Err(ChartFileError("a.jpg".into()))),
-            (".png", Err(ChartFileError(".png".into()))),
-            ("png", Err(ChartFileError("png".into()))),
-            ("", Err(ChartFileError(String::new()))),
-        ] {
-            assert_eq!(text.parse().map(|file: ChartFile| file.form()), expect, "{text}");
-        }
+        let form = ChartFormat::try_from(path.as_path())?;
+        Ok(Self { path, form })
     }
 }

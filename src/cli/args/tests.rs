@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::render::chart::ChartFormat;
 use crate::target::{
     ClientIdentity, ContentCoding, Credentials, DnsServers, Family, HeaderField, HttpVersion, Interface, Limits,
     Method, Plan, Proxies, Proxy, Redirects, Repeat, Request, Secrets, TlsOptions, TlsVersion, Trust,
@@ -547,7 +548,7 @@ fn other_commands_keep_their_flags() {
     let Command::Chart(chart) = of(&["wirefall", "chart", "waterfall", "a", "b", "-o", "c.png", "--title", "t"]) else {
         panic!()
     };
-    assert_eq!((chart.kind, chart.inputs.len(), chart.output.form()), (ChartKind::Waterfall, 2, ImageForm::Png));
+    assert_eq!((chart.kind, chart.inputs.len(), chart.output.form()), (ChartKind::Waterfall, 2, ChartFormat::Png));
     assert_eq!(chart.title.as_deref(), Some("t"));
     let Command::Completions(completions) = of(&["wirefall", "completions", "fish"]) else { panic!() };
     assert_eq!(completions.shell, clap_complete::Shell::Fish);

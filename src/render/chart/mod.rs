@@ -82,18 +82,23 @@ pub enum ChartFormat {
 }
 
 impl TryFrom<&Path> for ChartFormat {
-    type Error = ChartError;
+    type Error = UnknownFormat;
 
     /// From the ending of a file's name, in any case.
-    fn try_from(file: &Path) -> Result<Self, ChartError> {
+    fn try_from(file: &Path) -> Result<Self, UnknownFormat> {
         let ending = file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
         match ending.as_deref() {
             Some("svg") => Ok(Self::Svg),
             Some("png") => Ok(Self::Png),
-            _ => Err(ChartError::UnknownFormat { file: file.display().to_string() }),
+            _ => Err(UnknownFormat(file.display().to_string())),
         }
     }
 }
+
+/// A file's name does not say what a chart in it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a file name that ends in .svg or .png, got {0:?}")]
+pub struct UnknownFormat(String);
 
 /// Why there is no chart.
 #[derive(Debug, thiserror::Error)]
@@ -103,12 +108,6 @@ pub enum ChartError {
     NoTraces {
         /// Which chart was asked for.
         chart: &'static str,
-    },
-    /// The file's name does not say what the chart should be.
-    #[error("cannot tell the format of the chart from {file:?}: expected a name that ends in .svg or .png")]
-    UnknownFormat {
-        /// The name as given.
-        file: String,
     },
     /// The width leaves no room, or is absurd.
     #[error("a chart cannot be {width} pixels wide: expected {} to {}", ChartOptions::WIDTHS.start(), ChartOptions::WIDTHS.end())]

@@ -78,9 +78,17 @@ pub fn waterfall(traces: &[Trace], style: &Style) -> String {
     }
     if traces.len() > 1 {
         out.push('\n');
-        for line in table::lines(traces, *style) {
-            line.write_to(&mut out);
-        }
+        out.push_str(&table(traces, style));
+    }
+    out
+}
+
+/// The traces side by side: a row each, a column for each phase that happened in any of them.
+#[must_use]
+pub fn table(traces: &[Trace], style: &Style) -> String {
+    let mut out = String::new();
+    for line in table::lines(traces, *style) {
+        line.write_to(&mut out);
     }
     out
 }

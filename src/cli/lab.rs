@@ -1,0 +1,69 @@
+//! `wirefall lab`: the embedded world, until Ctrl-C.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::LabArgs;
+use super::trace::catch_interrupts;
+use super::{CommandError, console, exit};
+use crate::lab::{Lab, LabOptions, Profile, TimeScale};
+use crate::time::Nanos;
+
+/// How long requests that are under way may take once the lab stops.
+const GRACE: Nanos = Nanos::from_secs(1);
+/// How often Ctrl-C is looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+pub(super) fn run(args: &LabArgs) -> Result<u8, CommandError> {
+    let profile = args.profile.as_deref().map_or_else(|| Ok(Profile::default()), Profile::read)?;
+    let options =
+        LabOptions { dns_port: args.dns_port, time_scale: TimeScale::new(args.time_scale)?, ..LabOptions::default() };
+    let interrupt = catch_interrupts()?;
+    let lab = Lab::start(&profile, options)?;
+    let authority = Authority::write(&lab, args.ca_out.clone())?;
+    console::print(introduction(&lab, &authority.path))?;
+    while !interrupt.requested() {
+        std::thread::sleep(TICK);
+    }
+    lab.stop(GRACE);
+    Ok(exit::INTERRUPTED)
+}
+
+/// The file with the lab's certificate authority; a temporary one goes when the lab does.
+struct Authority {
+    path: PathBuf,
+    temporary: Option<PathBuf>,
+}
+
+impl Authority {
+    fn write(lab: &Lab, wanted: Option<PathBuf>) -> Result<Self, CommandError> {
+        let name = format!("wirefall-lab-{}.pem", std::process::id());
+        let temporary = wanted.is_none().then(|| std::env::temp_dir().join(name));
+        let path = wanted.or_else(|| temporary.clone()).unwrap_or_default();
+        let file = path.display().to_string();
+        std::fs::write(&path, lab.ca_pem()).map_err(|source| CommandError::File { doing: "write", file, source })?;
+        Ok(Self { path, temporary })
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        if let Some(path) = &self.temporary {
+            // It is of no use to anyone now; that it may stay behind is what temporary directories are for.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn introduction(lab: &Lab, authority: &Path) -> String {
+    let dns = lab.dns_server();
+    let how = format!("wirefall --dns-servers {dns} --cacert {}", authority.display());
+    let hosts: Vec<String> = lab
+        .endpoints()
+        .iter()
+        .map(|endpoint| format!("  {:<13} {}\n  {:13} {}", endpoint.name, endpoint.url, "", endpoint.description))
+        .collect();
+    let hosts = hosts.join("\n");
+    let example = lab.endpoints().first().map_or("", |endpoint| endpoint.url.as_str());
+    format!("The lab runs until Ctrl-C. Its hosts:\n\n{hosts}\n\nAsk them with\n\n  {how} {example}\n")
+}
