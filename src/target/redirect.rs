@@ -22,7 +22,8 @@ const CONTENT_FIELDS: [&str; 7] = [
 ];
 
 /// Fields that are for one origin only.
-const ORIGIN_FIELDS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];
+const ORIGIN_FIELDS: [&str; 5] =
+    ["Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Amz-Security-Token"];
 
 /// Why a redirect leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
