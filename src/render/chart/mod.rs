@@ -172,7 +172,7 @@ mod tests {
                 (Ok(format), Some(expect)) => assert_eq!(format, expect, "{file}"),
                 (Err(error), None) => {
                     let text = error.to_string();
-                    assert!(text.contains(&format!("{file:?}")) && text.contains(".svg or .png"), "{text}");
+                    assert!(text.contains(&format!("{file:?}")) && text.contains(".png or .svg"), "{text}");
                 }
                 (result, _) => panic!("{file}: {result:?}"),
             }
