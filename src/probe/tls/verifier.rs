@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-use super::certificate;
+use super::certificate::{self, Validity};
 use crate::probe::clock;
 use crate::time::{Monotonic, Timestamp};
 
@@ -120,8 +120,10 @@ fn trusted_itself(
     name: &ServerName<'_>,
     now: UnixTime,
 ) -> Result<ServerCertVerified, Error> {
-    if !certificate::is_valid_at(certificate, now.as_secs()) {
-        return Err(Error::InvalidCertificate(CertificateError::Expired));
+    match certificate::validity_at(certificate, now.as_secs()) {
+        Validity::Valid => {}
+        Validity::NotYet => return Err(Error::InvalidCertificate(CertificateError::NotValidYet)),
+        Validity::NoLonger => return Err(Error::InvalidCertificate(CertificateError::Expired)),
     }
     rustls::client::verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
     Ok(ServerCertVerified::assertion())
