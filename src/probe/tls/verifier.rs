@@ -26,7 +26,7 @@ pub(super) enum Policy {
     Anyone(rustls::crypto::WebPkiSupportedAlgorithms),
 }
 
-/// What was seen in one handshake.
+/// What was seen in the latest handshake.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     /// The chain as sent, the server's own first.
@@ -35,7 +35,7 @@ pub(super) struct Seen {
     pub(super) verified: Option<Timestamp<Monotonic>>,
 }
 
-/// A verifier for one handshake.
+/// A verifier for one handshake at a time.
 #[derive(Debug)]
 pub(super) struct Witness {
     policy: Policy,
@@ -45,6 +45,11 @@ pub(super) struct Witness {
 impl Witness {
     pub(super) fn new(policy: Policy) -> Self {
         Self { policy, seen: Mutex::default() }
+    }
+
+    /// A handshake begins: nothing of it has been seen.
+    pub(super) fn forget(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
     }
 
     pub(super) fn seen(&self) -> Seen {
