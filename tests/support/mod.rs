@@ -9,6 +9,7 @@ use wirefall::probe::{Interrupt, Probe, Traced};
 use wirefall::target::Plan;
 use wirefall::trace::Trace;
 
+pub mod h2;
 pub mod http;
 pub mod tls;
 pub mod well_formed;
