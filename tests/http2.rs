@@ -20,7 +20,7 @@ const NOISE: Nanos = Nanos::from_millis(140);
 const ROUNDING: Nanos = Nanos::from_millis(1);
 
 fn delay() -> Nanos {
-    Nanos::from_millis(u64::try_from(DELAY.as_millis()).unwrap())
+    Nanos::from_millis(u64::try_from(DELAY.as_millis()).expect("a short delay"))
 }
 
 /// An authority, and a server's TLS that offers HTTP/2 first.
@@ -35,7 +35,7 @@ fn complete(trace: &Trace) -> u16 {
     assert!(trace.failure().is_none(), "{trace:?}");
     let response = trace.response.as_ref().expect("a response");
     assert_eq!(response.version, "HTTP/2");
-    assert!(response.header_bytes > 9 && trace.request.as_ref().unwrap().header_bytes > 9, "{trace:?}");
+    assert!(response.header_bytes > 9 && trace.request.as_ref().is_some_and(|head| head.header_bytes > 9), "{trace:?}");
     response.status
 }
 

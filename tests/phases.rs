@@ -23,7 +23,7 @@ const NOISE: Nanos = Nanos::from_millis(140);
 static MACHINE: RwLock<()> = RwLock::new(());
 
 fn delay() -> Nanos {
-    Nanos::from_millis(u64::try_from(DELAY.as_millis()).unwrap())
+    Nanos::from_millis(u64::try_from(DELAY.as_millis()).expect("a short delay"))
 }
 
 fn length(trace: &Trace, phase: Phase) -> Nanos {

@@ -123,7 +123,7 @@ impl Peer {
 
     /// Reads whatever comes next.
     pub fn read_some(&mut self) -> usize {
-        self.tcp.read(&mut [0; 65_536]).unwrap_or(0)
+        self.tcp.read(&mut [0; 8_192]).unwrap_or(0)
     }
 
     /// Says nothing more, and waits until the client has gone: nothing is reset.

@@ -22,11 +22,11 @@ pub fn plan(words: &[&str]) -> (Plan, Output) {
 /// The plan of a command line in an environment of these variables.
 pub fn plan_in(environment: &[(&str, &str)], words: &[&str]) -> (Plan, Output) {
     let argv = ["wirefall", "trace"].iter().chain(words).map(OsString::from);
-    let Command::Trace(args) = args::parse(argv).expect("the test's arguments fit") else {
+    let Command::Trace(flags) = args::parse(argv).expect("the test's arguments fit") else {
         panic!("trace was asked for");
     };
     let environment: Environment = environment.iter().copied().collect();
-    args.resolve(&environment, &ProcessInputs).expect("a plan")
+    flags.resolve(&environment, &ProcessInputs).expect("a plan")
 }
 
 /// What becomes of the only target of a command line, and the body of its last response.

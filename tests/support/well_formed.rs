@@ -1,6 +1,6 @@
-//! What holds of every trace, whatever happened.
+//! What holds of every trace, whatever happened, and of every failed one.
 
-use wirefall::event::{DnsSource, Phase};
+use wirefall::event::{DnsSource, FailureCode, Phase};
 use wirefall::time::Nanos;
 use wirefall::trace::Trace;
 
@@ -43,4 +43,16 @@ pub fn check(trace: &Trace) {
             assert!(failure.phase < Phase::Wait || has(Phase::Send), "wait without send: {json}");
         }
     }
+}
+
+/// What a failed trace must show: its code and the exit status of that, and exactly these phases, the last of which is the
+/// one that failed.
+pub fn check_failure(what: &str, trace: &Trace, code: FailureCode, exit_status: u8, phases: &[Phase]) {
+    let failure = trace.failure().unwrap_or_else(|| panic!("{what} did not fail: {trace:?}"));
+    let happened: Vec<Phase> = trace.timeline.spans().map(|span| span.phase).collect();
+    let got = (failure.code, failure.code.exit_status(), happened.as_slice());
+    assert_eq!(got, (code, exit_status, phases), "{what}: {failure}: {trace:?}");
+    let connected = phases.last() > Some(&Phase::Connect);
+    let remote = trace.connect.as_ref().and_then(|connect| connect.remote.as_ref());
+    assert_eq!(remote.is_some(), connected, "{what}: who was it that failed? {trace:?}");
 }
