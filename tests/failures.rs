@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{self, Write};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use support::tls::{Authority, Identity, Terms, TlsPeer, Validity, self_signed};
 use support::trace;
 use support::well_formed::check_failure as check;
 use wirefall::event::{FailureCode, Phase};
+use wirefall::probe::{Interrupt, Probe};
 
 use Phase::{Connect, Receive, Send, Tls, Wait};
 
@@ -237,7 +240,6 @@ fn nothing_in_common() {
 
 /// Sends `byte` again and again until the client has gone.
 fn drip(peer: &mut Peer, bytes: &[u8]) {
-    use std::io::Write;
     for byte in bytes.iter().cycle() {
         if peer.tcp.write_all(&[*byte]).is_err() {
             return;
@@ -422,4 +424,49 @@ fn an_upload_that_nobody_takes() {
         let trace = trace(&[words, &["--data-binary", &body, &url]].concat());
         check(what, &trace, code, exit_status, &[Connect, Send]);
     }
+}
+
+#[test]
+fn the_user_ends_a_wait() {
+    let server = after_request(|mut peer| peer.hold());
+    let (plan, _) = support::plan(&[&server.url("/")]);
+    let interrupt = Interrupt::new();
+    let flag = interrupt.flag();
+    let user = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(150));
+        flag.store(true, Ordering::Relaxed);
+    });
+    let probe = Probe::new(&plan, interrupt).unwrap();
+    let traced = probe.trace(&plan.targets[0], None);
+    user.join().unwrap();
+    let [trace] = &traced.traces[..] else { panic!("{traced:?}") };
+    support::well_formed::check(trace);
+    check("an interrupt", trace, FailureCode::ClientInterrupted, 130, WAITING);
+    assert!((149_000_000..2_000_000_000).contains(&trace.total().get()), "{trace:?}");
+}
+
+/// A disk that is full.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_kept() {
+    let server = after_request(|mut peer| {
+        peer.send(response("200 OK", "", "hello"));
+        peer.finish();
+    });
+    let (plan, _) = support::plan(&[&server.url("/")]);
+    let traced = Probe::new(&plan, Interrupt::new()).unwrap().trace(&plan.targets[0], Some(&mut Full));
+    let [trace] = &traced.traces[..] else { panic!("{traced:?}") };
+    support::well_formed::check(trace);
+    check("a full disk", trace, FailureCode::ClientCannotWrite, 1, RECEIVING);
 }
