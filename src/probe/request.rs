@@ -47,7 +47,9 @@ impl Hop<'_> {
             }
             None => self.open(&ready)?,
         };
-        self.recorder.learn(Fact::Connected(endpoints.clone()));
+        if endpoints.reused {
+            self.recorder.learn(Fact::Connected(endpoints.clone()));
+        }
         let result = self.exchange(&mut connection, body, &total);
         if let Some(counters) = connection.counters() {
             self.recorder.learn(Fact::Transport(counters));
@@ -94,6 +96,8 @@ impl Hop<'_> {
     /// Resolves, connects, shakes hands.
     fn open(&mut self, deadline: &Deadline) -> Result<(Connection, Endpoints), Failure> {
         let (stream, endpoints) = self.connect(deadline)?;
+        // Now, and not when TLS is there: a handshake that fails has failed with somebody.
+        self.recorder.learn(Fact::Connected(endpoints.clone()));
         let url = &self.request.url;
         let version = self.probe.plan.http;
         if url.scheme() != "https" {

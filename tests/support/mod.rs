@@ -1,6 +1,6 @@
 //! What end-to-end tests share: traces made from command lines, and servers with known faults and delays.
 
-#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part, as of a library")]
 
 use std::ffi::OsString;
 
@@ -9,21 +9,38 @@ use wirefall::probe::{Interrupt, Probe, Traced};
 use wirefall::target::Plan;
 use wirefall::trace::Trace;
 
+pub mod h2;
+pub mod http;
+pub mod tls;
+pub mod well_formed;
+
 /// The plan of a command line such as `-k https://localhost:1/`, without anything of this process's environment.
 pub fn plan(words: &[&str]) -> (Plan, Output) {
+    plan_in(&[], words)
+}
+
+/// The plan of a command line in an environment of these variables.
+pub fn plan_in(environment: &[(&str, &str)], words: &[&str]) -> (Plan, Output) {
     let argv = ["wirefall", "trace"].iter().chain(words).map(OsString::from);
-    let Command::Trace(args) = args::parse(argv).expect("the test's arguments fit") else {
+    let Command::Trace(flags) = args::parse(argv).expect("the test's arguments fit") else {
         panic!("trace was asked for");
     };
-    args.resolve(&Environment::from_iter(Vec::<(OsString, OsString)>::new()), &ProcessInputs).expect("a plan")
+    let environment: Environment = environment.iter().copied().collect();
+    flags.resolve(&environment, &ProcessInputs).expect("a plan")
 }
 
 /// What becomes of the only target of a command line, and the body of its last response.
 pub fn traced(words: &[&str]) -> (Traced, Vec<u8>) {
-    let (plan, _) = plan(words);
+    traced_in(&[], words)
+}
+
+/// As [`traced`], in an environment of these variables.
+pub fn traced_in(environment: &[(&str, &str)], words: &[&str]) -> (Traced, Vec<u8>) {
+    let (plan, _) = plan_in(environment, words);
     let probe = Probe::new(&plan, Interrupt::new()).expect("a probe");
     let mut body = Vec::new();
     let traced = probe.trace(&plan.targets[0], Some(&mut body));
+    traced.traces.iter().for_each(well_formed::check);
     (traced, body)
 }
 

@@ -15,6 +15,8 @@ use crate::probe::stream::{Inbound, Stream};
 /// Written at once; the answer to a request may come before all of it has left.
 const SLICE: usize = 64 * 1_024;
 
+const SENDING: &str = "sending the request";
+
 /// A connection that speaks HTTP/1.1.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -59,6 +61,8 @@ impl Session {
         let result = self
             .send(body, &mut end, &mut reader, sink, log, deadline)
             .and_then(|()| self.receive(&mut reader, sink, log, deadline));
+        // Of a request that was answered before its end, what was written counts.
+        let end = end.min(self.stream.written());
         log.sent = self.stream.left(end);
         log.acknowledged = self.stream.acknowledged(end);
         self.reusable = result.is_ok() && reader.keeps_alive;
@@ -75,7 +79,7 @@ impl Session {
         log: &mut ExchangeLog,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let fail = |error| fault::stream(Phase::Send, &error, "sending the request");
+        let fail = |error| fault::stream(Phase::Send, &error, SENDING);
         let mut slices = body.chunks(SLICE);
         let mut next = slices.next();
         loop {
@@ -92,8 +96,15 @@ impl Session {
                     if !ready.contains(PollFlags::POLLIN) {
                         continue;
                     }
-                    if let Progress::Made(Inbound::Bytes(chunk)) = self.stream.try_chunk().map_err(fail)? {
-                        reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?;
+                    match self.stream.try_chunk().map_err(fail)? {
+                        Progress::Blocked => {}
+                        Progress::Made(Inbound::Bytes(chunk)) => {
+                            reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?;
+                        }
+                        // No response can come any more, whether or not the peer would still take the request.
+                        Progress::Made(Inbound::Closed | Inbound::Truncated) => {
+                            return Err(fault::closed(Phase::Send, SENDING));
+                        }
                     }
                     if log.head.is_some() {
                         reader.cut_short();
@@ -233,20 +244,23 @@ impl ResponseReader {
         let before = buffer.len();
         buffer.extend_from_slice(bytes);
         if !b"HTTP/".iter().zip(buffer.iter()).all(|(expect, got)| expect == got) {
-            return Err(malformed(buffer));
+            return Err(malformed(log.phase(), buffer));
         }
-        let Some(length) = head_length(buffer, before) else {
-            if self.heads_bytes + buffer.len() > LONGEST_HEAD {
-                let message = format!("the response's head is longer than {LONGEST_HEAD} bytes");
-                return Err(fault(Phase::Wait, FailureCode::HttpHeadTooLarge, message));
-            }
-            // Only the final head counts; until its status line is there, this may still be a 1xx.
-            return Ok(&[]);
-        };
+        let first = self.head_began.unwrap_or(last);
+        // Only the final head counts; until its status is there, this may still be a 1xx.
+        if is_final(buffer) {
+            log.first_byte.get_or_insert(first);
+        }
+        let length = head_length(buffer, before);
+        if self.heads_bytes + length.unwrap_or(buffer.len()) > LONGEST_HEAD {
+            let message = format!("the response's head is longer than {LONGEST_HEAD} bytes");
+            return Err(fault(log.phase(), FailureCode::HttpHeadTooLarge, message));
+        }
+        let Some(length) = length else { return Ok(&[]) };
         self.heads_bytes += length;
-        let head = parse_head(&buffer[..length])?;
+        let head = parse_head(&buffer[..length]).ok_or_else(|| malformed(log.phase(), buffer))?;
         let rest = &bytes[length - before..];
-        let first = self.head_began.take().unwrap_or(last);
+        self.head_began = None;
         if (100..200).contains(&head.status) && head.status != 101 {
             log.informational.push((head.status, first));
             self.state = State::Head(Vec::new());
@@ -255,10 +269,11 @@ impl ResponseReader {
         log.first_byte = Some(first);
         log.head_complete = Some(last);
         log.last_byte = Some(last);
-        let framing = framing(&head, self.method)?;
-        self.keeps_alive = self.sent_all && keeps_alive(&head) && !matches!(framing, Framing::UntilClose);
-        sink.begin(&head)?;
-        log.head = Some(head);
+        // Kept before it is judged: a head that contradicts itself is still what the server said.
+        let head = log.head.insert(head);
+        let framing = framing(head, self.method)?;
+        self.keeps_alive = self.sent_all && keeps_alive(head) && !matches!(framing, Framing::UntilClose);
+        sink.begin(head)?;
         self.state = match framing {
             Framing::Length(0) => State::Done,
             framing => State::Body(framing),
@@ -330,7 +345,7 @@ impl ResponseReader {
                 FailureCode::ReceiveClosed,
                 format!("the peer closed the connection {left} bytes before the end of the body"),
             ),
-            State::Head(buffer) if !buffer.is_empty() => fault(
+            State::Head(_) if log.first_byte.is_some() => fault(
                 Phase::Receive,
                 FailureCode::ReceiveClosed,
                 "the peer closed the connection inside the response's head",
@@ -340,9 +355,16 @@ impl ResponseReader {
     }
 }
 
-fn malformed(bytes: &[u8]) -> Failure {
+fn malformed(phase: Phase, bytes: &[u8]) -> Failure {
     let shown: String = String::from_utf8_lossy(bytes).chars().take(24).flat_map(char::escape_debug).collect();
-    fault(Phase::Wait, FailureCode::HttpMalformed, format!("the answer is not HTTP: it begins with \"{shown}\""))
+    fault(phase, FailureCode::HttpMalformed, format!("the answer is not HTTP: it begins with \"{shown}\""))
+}
+
+/// Whether what there is of a head has a status, and not that of a 1xx. 101 (RFC 9110 §15.2.2) ends a request.
+fn is_final(head: &[u8]) -> bool {
+    const STATUS_AT: usize = "HTTP/1.1 ".len();
+    head.get(STATUS_AT..STATUS_AT + 3)
+        .is_some_and(|status| status.iter().all(u8::is_ascii_digit) && (status[0] != b'1' || status == b"101"))
 }
 
 /// The length of a head whose end lies behind `searched` bytes: after an empty line (RFC 9112 §2.2 allows a bare LF).
@@ -360,7 +382,7 @@ fn head_length(buffer: &[u8], searched: usize) -> Option<usize> {
     })
 }
 
-fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
+fn parse_head(bytes: &[u8]) -> Option<ResponseHead> {
     const MOST_FIELDS: usize = 1_024;
     let mut fields = vec![httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
@@ -368,7 +390,7 @@ fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
         .allow_spaces_after_header_name_in_responses(true)
         .parse_response(&mut response, bytes);
     match (parsed, response.code, response.version) {
-        (Ok(httparse::Status::Complete(_)), Some(status), Some(minor)) => Ok(ResponseHead {
+        (Ok(httparse::Status::Complete(_)), Some(status), Some(minor)) => Some(ResponseHead {
             status,
             version: format!("HTTP/1.{minor}"),
             headers: response
@@ -378,7 +400,7 @@ fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
                 .collect(),
             header_bytes: bytes.len() as u64,
         }),
-        _ => Err(malformed(bytes)),
+        _ => None,
     }
 }
 

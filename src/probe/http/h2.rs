@@ -44,7 +44,8 @@ enum State {
     New,
     Open {
         sender: SendRequest<Bytes>,
-        connection: Box<Connection<Tapped, Bytes>>,
+        /// `None` once the peer has ended it: what came before that may still wait to be handed out.
+        connection: Option<Box<Connection<Tapped, Bytes>>>,
     },
     Closed,
 }
@@ -64,8 +65,11 @@ impl Session {
         Self { tap: Rc::new(RefCell::new(Tap::new(stream))), state: State::New, woken: Arc::default() }
     }
 
-    pub(super) fn is_reusable(&self) -> bool {
-        matches!(self.state, State::Open { .. })
+    /// Whether another request may follow: the peer has not ended the connection since the last one.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        let State::Open { connection: Some(connection), .. } = &mut self.state else { return false };
+        let waker = Waker::from(Arc::clone(&self.woken));
+        Pin::new(connection).poll(&mut Context::from_waker(&waker)).is_pending() && !self.tap.borrow().closed
     }
 
     pub(super) fn start_counting(&mut self) {
@@ -103,7 +107,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let request = request(head)?;
         self.open(deadline)?;
-        self.drive(deadline, Phase::Send, h2::client::SendRequest::poll_ready)?;
+        self.drive(deadline, Standing::BEFORE, h2::client::SendRequest::poll_ready)?;
         let State::Open { sender, .. } = &mut self.state else { return Err(not_open()) };
         let (response, outgoing) =
             sender.send_request(request, exchange.body.is_empty()).map_err(|error| cannot_send(&error.to_string()))?;
@@ -111,8 +115,7 @@ impl Session {
         exchange.outgoing = Some(outgoing);
         exchange.response = Some(response);
         loop {
-            let phase = self.phase(exchange);
-            let step = self.drive(deadline, phase, |_, cx| exchange.poll_step(cx))?;
+            let step = self.drive(deadline, exchange.standing(), |_, cx| exchange.poll_step(cx))?;
             match step {
                 Step::Informational(status) => exchange.informational.push(status),
                 Step::Head(head) => {
@@ -140,8 +143,8 @@ impl Session {
             .initial_connection_window_size(WINDOW)
             .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX));
         let mut handshake = Box::pin(builder.handshake::<_, Bytes>(Tapped(Rc::clone(&self.tap))));
-        let (sender, connection) = self.block_on(deadline, Phase::Send, |cx| handshake.as_mut().poll(cx))?;
-        self.state = State::Open { sender, connection: Box::new(connection) };
+        let (sender, connection) = self.block_on(deadline, Standing::BEFORE, |cx| handshake.as_mut().poll(cx))?;
+        self.state = State::Open { sender, connection: Some(Box::new(connection)) };
         Ok(())
     }
 
@@ -149,32 +152,24 @@ impl Session {
     fn drive<T>(
         &mut self,
         deadline: &Deadline,
-        phase: Phase,
+        standing: Standing,
         mut step: impl FnMut(&mut SendRequest<Bytes>, &mut Context<'_>) -> Poll<Result<T, h2::Error>>,
     ) -> Result<T, Failure> {
         let State::Open { mut sender, mut connection } = std::mem::replace(&mut self.state, State::Closed) else {
             return Err(not_open());
         };
-        let mut over = false;
-        let result = self.block_on(deadline, phase, |cx| {
+        let result = self.block_on(deadline, standing, |cx| {
             let stepped = step(&mut sender, cx);
-            if stepped.is_ready() {
-                return stepped;
-            }
-            match Pin::new(&mut connection).poll(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                // What had arrived before the peer closed is still to be handed out.
-                Poll::Ready(Ok(())) if over => Poll::Pending,
-                Poll::Ready(Ok(())) => {
-                    over = true;
-                    step(&mut sender, cx)
-                }
+            let Some(alive) = connection.as_mut().filter(|_| stepped.is_pending()) else { return stepped };
+            let Poll::Ready(ended) = Pin::new(alive).poll(cx) else { return Poll::Pending };
+            connection = None;
+            // What had arrived before the peer ended the connection is still to be handed out.
+            match (step(&mut sender, cx), ended) {
+                (Poll::Pending, Err(error)) => Poll::Ready(Err(error)),
+                (stepped, _) => stepped,
             }
         });
-        if !over {
-            self.state = State::Open { sender, connection };
-        }
+        self.state = State::Open { sender, connection };
         result
     }
 
@@ -182,7 +177,7 @@ impl Session {
     fn block_on<T>(
         &self,
         deadline: &Deadline,
-        phase: Phase,
+        standing: Standing,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<T, h2::Error>>,
     ) -> Result<T, Failure> {
         const DOING: &str = "speaking HTTP/2";
@@ -192,13 +187,14 @@ impl Session {
             self.woken.0.store(false, Ordering::Relaxed);
             match poll(&mut cx) {
                 Poll::Ready(Ok(value)) => return Ok(value),
-                Poll::Ready(Err(error)) => return Err(self.explain(&error, phase)),
+                Poll::Ready(Err(error)) => return Err(self.explain(&error, self.phase(standing))),
                 Poll::Pending => {}
             }
             // The futures may have something for one another before the stream has something for them.
             if self.woken.0.load(Ordering::Relaxed) {
                 continue;
             }
+            let phase = self.phase(standing);
             let mut tap = self.tap.borrow_mut();
             if tap.closed {
                 return Err(fault::closed(phase, DOING));
@@ -224,11 +220,10 @@ impl Session {
         }
     }
 
-    fn phase(&self, exchange: &Exchange<'_>) -> Phase {
-        let tap = self.tap.borrow();
-        if exchange.has_head {
+    fn phase(&self, standing: Standing) -> Phase {
+        if standing.has_head {
             Phase::Receive
-        } else if tap.outgoing.end_of(exchange.stream).is_some() {
+        } else if self.tap.borrow().outgoing.end_of(standing.stream).is_some() {
             Phase::Wait
         } else {
             Phase::Send
@@ -282,7 +277,19 @@ fn request(head: &Head) -> Result<http::Request<()>, Failure> {
     builder.body(()).map_err(|error| cannot_send(&error.to_string()))
 }
 
-/// Where one request and its response stand.
+/// How far an exchange has come, as far as the frames do not say it.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    stream: u32,
+    has_head: bool,
+}
+
+impl Standing {
+    /// No request yet: there is no stream 0.
+    const BEFORE: Self = Self { stream: 0, has_head: false };
+}
+
+/// One request and its response under way.
 struct Exchange<'b> {
     stream: u32,
     body: &'b [u8],
@@ -312,6 +319,10 @@ impl<'b> Exchange<'b> {
             informational: Vec::new(),
             has_head: false,
         }
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { stream: self.stream, has_head: self.has_head }
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, h2::Error>> {

@@ -63,6 +63,9 @@ pub enum TlsSetupError {
 pub(crate) struct TlsClient {
     config: ClientConfig,
     policy: Policy,
+    /// Watches all handshakes that share sessions: the TLS library resumes a session only under the verifier that it was
+    /// made under. `None` where no sessions are shared, and handshakes may run beside one another.
+    witness: Option<Arc<Witness>>,
 }
 
 impl TlsClient {
@@ -85,19 +88,23 @@ impl TlsClient {
             }
         };
         config.key_log = key_log(options.keylog.as_deref())?;
-        Ok(Self { config, policy })
+        config.resumption = Resumption::disabled();
+        Ok(Self { config, policy, witness: None })
     }
 
-    /// The same client with a session store of its own: sessions are resumed among its copies, not beyond.
+    /// The same client with a session store of its own: sessions are resumed among its copies, not beyond. Their handshakes
+    /// must follow one another.
     pub(crate) fn with_fresh_sessions(&self) -> Self {
         let mut fresh = self.clone();
         fresh.config.resumption = Resumption::in_memory_sessions(8);
+        fresh.witness = Some(Arc::new(Witness::new(self.policy.clone())));
         fresh
     }
 
     /// What one handshake needs: the configuration, and who watches.
     pub(super) fn for_handshake(&self, alpn: &[&[u8]]) -> (Arc<ClientConfig>, Arc<Witness>) {
-        let witness = Arc::new(Witness::new(self.policy.clone()));
+        let witness = self.witness.clone().unwrap_or_else(|| Arc::new(Witness::new(self.policy.clone())));
+        witness.forget();
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
