@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 
 use hickory_proto::rr::Name;
 
-use super::exchange::{Exchanged, NoAnswer, Server, Wire};
+use super::exchange::{Call, Exchanged, NoAnswer, Server, Wire};
 use super::message::{Record, parse_name, without_root};
 use super::{Update, tell};
 use crate::event::{Answer, Event, Fact, Failure, FailureCode, Moment, Phase, QueryId, Question};
@@ -83,7 +83,7 @@ impl Asker {
     fn ask_for(&self, name: &Name) -> Named {
         let mut failure = None;
         let mut sent_before = 0;
-        for _ in 0..self.attempts {
+        'asking: for _ in 0..self.attempts {
             for server in self.servers.iter() {
                 let exchanged = self.ask_server(server, name, sent_before);
                 sent_before += 1;
@@ -102,7 +102,7 @@ impl Asker {
                     Err(no_answer) => failure = Some(no_answer.explain(server, &without_root(name))),
                 }
                 if self.deadline.check().is_err() {
-                    break;
+                    break 'asking;
                 }
             }
         }
@@ -136,19 +136,23 @@ impl Asker {
         };
         self.tell(vec![Event::Learned(Fact::Question(id, question))]);
         let deadline = self.deadline.within(self.timeout);
-        let call = super::exchange::Call {
+        let begun = clock::now();
+        let sent = |mark| self.tell(vec![Event::Observed(Moment::QuerySent(id), mark)]);
+        let call = Call {
             interface: self.interface.as_ref(),
             tls: &self.tls,
             sync: self.sync,
             deadline: &deadline,
             name,
             record: self.record,
+            handed: &sent,
         };
         let Exchanged { left, outcome } = call.exchange(server, wire);
 
         let mut observed = Recorder::default();
-        for mark in left.into_iter().flat_map(super::super::socket::Left::marks) {
-            observed.observe(Moment::QuerySent(id), mark);
+        match left {
+            Some(left) => left.marks().for_each(|mark| observed.observe(Moment::QuerySent(id), mark)),
+            None => observed.noticed(Moment::QuerySent(id), begun),
         }
         match &outcome {
             Ok((answer, arrival)) => {
