@@ -227,7 +227,8 @@ impl Race<'_> {
                 }
                 patience = deadline.within(left);
             } else if !lookup.is_pending() {
-                return Err(lookup.failure());
+                // Whoever asks has the same deadline, and may be the first to notice that it has passed.
+                return Err(deadline.check().map_or_else(|ended| lookup.ended(ended), |()| lookup.failure()));
             }
             if patience.wait(lookup.as_fd(), PollFlags::POLLIN).is_err()
                 && let Err(ended) = deadline.check()
@@ -246,7 +247,7 @@ impl Race<'_> {
             self.start_what_is_due(recorder);
             let resolving = self.lookup.as_ref().is_some_and(Lookup::is_pending);
             if self.in_flight.is_empty() && self.order.is_empty() && !resolving {
-                return Err(self.all_failed());
+                return Err(deadline.check().map_or_else(|ended| self.ended(ended), |()| self.all_failed()));
             }
             self.wait(deadline)?;
             if let Some(won) = self.collect(recorder) {
