@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
+pub mod blackhole;
 pub mod dns;
 pub mod doh;
 pub mod origin;
