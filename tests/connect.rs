@@ -130,8 +130,8 @@ fn a_swallowed_attempt_is_overtaken_after_its_delay() {
 
 /// A black hole at 127.0.0.1 and a server at 127.0.0.2, on one port.
 fn hole_and_origin() -> (BlackHole, Origin) {
-    let origin = Origin::start_at("127.0.0.2:0", respond_ok);
-    (BlackHole::at(&format!("127.0.0.1:{}", origin.port())), origin)
+    let ([hole], listener) = BlackHole::at(["127.0.0.1"], "127.0.0.2");
+    (hole, Origin::over(listener, respond_ok))
 }
 
 #[test]
@@ -146,9 +146,8 @@ fn a_refusal_by_every_address_names_them_all() {
 
 #[test]
 fn silence_of_every_address_ends_with_the_limit() {
-    let hole = BlackHole::at("127.0.0.1:0");
+    let ([hole, other], _) = BlackHole::at(["127.0.0.1", "127.0.0.2"], "127.0.0.5");
     let port = hole.address.port();
-    let other = BlackHole::at(&format!("127.0.0.2:{port}"));
     for limit in ["--connect-timeout", "-m"] {
         let trace = connect_to("127.0.0.1,127.0.0.2", port, &["--happy-eyeballs-timeout-ms", "100", limit, "0.4"]);
         let (first, second) = (hole.address.to_string(), other.address.to_string());
@@ -207,9 +206,9 @@ fn an_address_that_comes_late_joins_the_race() {
     if !has_ipv6() {
         return;
     }
-    let origin = Origin::start_at("[::1]:0", respond_ok);
+    let ([hole], listener) = BlackHole::at(["127.0.0.1"], "::1");
+    let origin = Origin::over(listener, respond_ok);
     let port = origin.port();
-    let hole = BlackHole::at(&format!("127.0.0.1:{port}"));
     let server = DnsServer::start(|asked: &Asked| {
         let late = Says::Addresses(vec![IpAddr::V6(Ipv6Addr::LOCALHOST)]).after(Duration::from_millis(300));
         let early = Says::Addresses(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]).now();

@@ -205,7 +205,8 @@ fn a_silent_a_delays_nothing() {
     assert!(trace.total() < ms(2_000), "{}", trace.total());
     let v6 = only_query(&trace, "AAAA");
     assert_eq!(trace.span(Phase::Dns).expect("dns").end(), v6.start + v6.duration.expect("an answer"));
-    assert_eq!(only_query(&trace, "A").duration, None);
+    // Its thread may not even have begun.
+    assert!(queries(&trace, "A").iter().all(|query| query.duration.is_none()), "{trace:#?}");
 }
 
 #[test]
@@ -548,7 +549,7 @@ fn any_replies() -> impl Strategy<Value = Vec<Reply>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 30, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The n-th question gets the n-th replies of its family, and no more after the last.
     #[test]

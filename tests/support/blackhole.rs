@@ -3,7 +3,7 @@
 //! A listener that accepts nothing and whose backlog is full drops every SYN (Linux: `tcp_conn_request`).
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,10 +20,26 @@ pub struct BlackHole {
 }
 
 impl BlackHole {
-    /// At this address; port 0 lets the kernel choose.
-    pub fn at(address: &str) -> Self {
-        let listener = tcp_socket();
-        listener.bind(&address.parse::<SocketAddr>().expect("an address").into()).expect("a free port");
+    /// At each of these addresses, on one port, which is free on all of them and on `besides`.
+    pub fn at<const N: usize>(addresses: [&str; N], besides: &str) -> ([Self; N], TcpListener) {
+        // Ports that the kernel gives to others meanwhile are why this takes several tries.
+        (0..100)
+            .find_map(|_| {
+                let beside = TcpListener::bind((besides, 0)).ok()?;
+                let port = beside.local_addr().ok()?.port();
+                let mut listeners = Vec::new();
+                for address in addresses {
+                    let listener = tcp_socket();
+                    listener.bind(&SocketAddr::new(address.parse().ok()?, port).into()).ok()?;
+                    listeners.push(listener);
+                }
+                let holes: Vec<Self> = listeners.into_iter().map(Self::over).collect();
+                Some((holes.try_into().ok()?, beside))
+            })
+            .expect("a port that is free on all addresses")
+    }
+
+    fn over(listener: Socket) -> Self {
         listener.listen(0).expect("a listener");
         let address = listener.local_addr().expect("an address").as_socket().expect("an IP address");
         let mut backlog = Vec::new();

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// A response without surprises.
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -18,11 +18,12 @@ pub struct Seen {
     pub head: String,
 }
 
-/// A server. Its threads end when it is dropped, those of connections when their client goes.
+/// A server. It listens until it is dropped; the threads of connections end when their client goes.
 pub struct Origin {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     closing: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
 }
 
 impl Origin {
@@ -36,11 +37,18 @@ impl Origin {
     where
         Respond: Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind(address).expect("a port");
+        Self::over(TcpListener::bind(address).expect("a port"), respond)
+    }
+
+    /// On this listener.
+    pub fn over<Respond>(listener: TcpListener, respond: Respond) -> Self
+    where
+        Respond: Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static,
+    {
         let address = listener.local_addr().expect("an address");
         let (seen, closing) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicBool>::default());
         let (log, over, respond) = (Arc::clone(&seen), Arc::clone(&closing), Arc::new(respond));
-        thread::spawn(move || {
+        let listening = thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::Acquire) {
                     return;
@@ -50,7 +58,7 @@ impl Origin {
                 thread::spawn(move || converse(stream, &log, &*respond));
             }
         });
-        Self { address, seen, closing }
+        Self { address, seen, closing, listening: Some(listening) }
     }
 
     pub fn port(&self) -> u16 {
@@ -68,6 +76,8 @@ impl Drop for Origin {
         self.closing.store(true, Ordering::Release);
         // Wakes the thread that waits for connections.
         let _ = TcpStream::connect(self.address);
+        // Nobody listens any more when this returns.
+        let _ = self.listening.take().map(JoinHandle::join);
     }
 }
 
