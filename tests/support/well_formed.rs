@@ -21,6 +21,11 @@ pub fn check(trace: &Trace) {
     let sum: Nanos = trace.timeline.spans().map(|span| span.duration).sum();
     assert_eq!((sum, end), (trace.total(), trace.total()), "{json}");
 
+    // A stamp of the kernel's may lie beyond the last boundary by the error of the clocks' offset.
+    let within = |at: Nanos| at <= trace.total() + Nanos::from_millis(1);
+    assert!(trace.dns.iter().flat_map(|dns| &dns.queries).all(|query| within(query.start)), "{json}");
+    assert!(trace.connect.iter().flat_map(|connect| &connect.attempts).all(|attempt| within(attempt.start)), "{json}");
+
     let has = |phase| happened.contains(&phase);
     let reused = trace.connect.as_ref().is_some_and(|connect| connect.reused);
     let asked = trace.dns.as_ref().is_some_and(|dns| dns.source == DnsSource::Network);
