@@ -34,6 +34,8 @@ pub(crate) struct Dialed {
     pub(crate) local: Option<SocketAddr>,
     /// When the SYN-ACK arrived.
     pub(crate) established: Arrival,
+    /// The lookup that the address came from: a query of the other family may still be out.
+    pub(crate) lookup: Option<Lookup>,
 }
 
 /// Connects to one of several addresses, without keeping records.
@@ -178,7 +180,7 @@ impl Dialer<'_> {
         let mut race = Race { dialer: self, lookup, order, in_flight: Vec::new(), refusals: Vec::new(), next_start };
         let result = race.await_addresses(recorder, deadline).and_then(|()| race.run(recorder, deadline));
         race.conclude(result.as_ref().ok().map(|dialed| dialed.remote.ip()), recorder);
-        result
+        result.map(|dialed| Dialed { lookup: race.lookup, ..dialed })
     }
 
     fn start(&self, to: IpAddr, recorder: &mut Recorder) -> Result<InFlight, (AttemptId, SocketAddr, Errno)> {
@@ -321,7 +323,8 @@ impl Race<'_> {
             recorder.learn(Fact::SynRoundTrip(rtt));
         }
         let local = won.socket.local_addr().ok().and_then(|address| address.as_socket());
-        Dialed { stream: StampedStream::new(won.socket, self.dialer.sync), remote: won.to, local, established }
+        let stream = StampedStream::new(won.socket, self.dialer.sync);
+        Dialed { stream, remote: won.to, local, established, lookup: None }
     }
 
     fn refused(&mut self, id: AttemptId, to: SocketAddr, errno: Errno, recorder: &mut Recorder) {

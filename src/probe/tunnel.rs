@@ -3,7 +3,7 @@
 
 use super::deadline::Deadline;
 use super::fault::fault;
-use super::http::{BodySink, Connection, ExchangeLog, Head, Protocol};
+use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol};
 use super::socket::{Arrival, StampedStream};
 use super::stream::Stream;
 use crate::event::{Failure, FailureCode, Phase};
@@ -20,7 +20,9 @@ pub(super) fn open(
     let mut connection = Connection::new(Stream::plain(stream), Protocol::H1);
     let mut log = ExchangeLog::default();
     let head = Head::connect(&format!("{host}:{port}"), proxy.credentials.as_ref());
-    let exchanged = connection.exchange(&head, &[], &mut BodySink::as_is(None), &mut log, deadline);
+    let mut nowhere = BodySink::as_is(None);
+    let call = Call { head: &head, body: &[], sink: &mut nowhere, log: &mut log, deadline };
+    let exchanged = connection.exchange(call);
     let refused = |why: String| fault(Phase::Connect, FailureCode::ConnectProxyRefused, why);
     // A proxy that has refused has refused, whatever became of the body in which it says why.
     if let Some(status) = log.head.as_ref().map(|head| head.status).filter(|status| !(200..300).contains(status)) {

@@ -1,147 +1,12 @@
-//! HTTP/1.1: requests written and responses parsed byte by byte.
+//! One HTTP/1.1 response, read from whatever pieces it comes in (RFC 9112). Pure but for the sink that it is given.
 
-use nix::poll::PollFlags;
-
-use super::chunked::ChunkedDecoder;
-use super::coding::BodySink;
-use super::log::ExchangeLog;
-use super::{Head, LONGEST_HEAD};
 use crate::event::{Failure, FailureCode, Headers, Phase, ResponseHead};
-use crate::probe::deadline::Deadline;
 use crate::probe::fault::{self, fault};
-use crate::probe::socket::{Arrival, Arrivals, Progress};
-use crate::probe::stream::{Inbound, Stream};
-
-/// Written at once; the answer to a request may come before all of it has left.
-const SLICE: usize = 64 * 1_024;
-
-const SENDING: &str = "sending the request";
-
-/// A connection that speaks HTTP/1.1.
-#[derive(Debug)]
-pub(crate) struct Session {
-    stream: Stream,
-    reusable: bool,
-}
-
-impl Session {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, reusable: true }
-    }
-
-    pub(super) fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
-    pub(super) fn stream_mut(&mut self) -> &mut Stream {
-        &mut self.stream
-    }
-
-    /// Whether another request may follow: the last one ended well, and the peer has not closed since.
-    pub(super) fn is_reusable(&mut self) -> bool {
-        self.reusable && matches!(self.stream.try_chunk(), Ok(Progress::Blocked))
-    }
-
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream
-    }
-
-    pub(super) fn exchange(
-        &mut self,
-        head: &Head,
-        body: &[u8],
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
-        let head_bytes = head.to_h1();
-        let mut end = self.stream.queue(&head_bytes);
-        log.head_bytes_sent = head_bytes.len() as u64;
-        let mut reader = ResponseReader::new(&head.method);
-        let result = self
-            .send(body, &mut end, &mut reader, sink, log, deadline)
-            .and_then(|()| self.receive(&mut reader, sink, log, deadline));
-        // Of a request that was answered before its end, what was written counts.
-        let end = end.min(self.stream.written());
-        log.sent = self.stream.left(end);
-        log.acknowledged = self.stream.acknowledged(end);
-        self.reusable = result.is_ok() && reader.keeps_alive;
-        result
-    }
-
-    /// Writes head and body. A final response that comes before the end ends the writing, and the connection's use.
-    fn send(
-        &mut self,
-        body: &[u8],
-        end: &mut u64,
-        reader: &mut ResponseReader,
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
-        let fail = |error| fault::stream(Phase::Send, &error, SENDING);
-        let mut slices = body.chunks(SLICE);
-        let mut next = slices.next();
-        loop {
-            match self.stream.try_flush() {
-                Ok(Progress::Made(())) => match next {
-                    None => return Ok(()),
-                    Some(slice) => {
-                        *end = self.stream.queue(slice);
-                        next = slices.next();
-                    }
-                },
-                Ok(Progress::Blocked) => {
-                    let ready = self.stream.wait(PollFlags::POLLIN | PollFlags::POLLOUT, deadline).map_err(fail)?;
-                    if !ready.contains(PollFlags::POLLIN) {
-                        continue;
-                    }
-                    match self.stream.try_chunk().map_err(fail)? {
-                        Progress::Blocked => {}
-                        Progress::Made(Inbound::Bytes(chunk)) => {
-                            reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?;
-                        }
-                        // No response can come any more, whether or not the peer would still take the request.
-                        Progress::Made(Inbound::Closed | Inbound::Truncated) => {
-                            return Err(fault::closed(Phase::Send, SENDING));
-                        }
-                    }
-                    if log.head.is_some() {
-                        reader.cut_short();
-                        return Ok(());
-                    }
-                }
-                // A server may answer and close before it has read everything: its answer counts.
-                Err(error) => {
-                    reader.cut_short();
-                    return self.receive(reader, sink, log, deadline).map_err(|_| fail(error));
-                }
-            }
-        }
-    }
-
-    fn receive(
-        &mut self,
-        reader: &mut ResponseReader,
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
-        while !reader.is_done() {
-            let phase = log.phase();
-            match self
-                .stream
-                .chunk(deadline)
-                .map_err(|error| fault::stream(phase, &error, "waiting for the response"))?
-            {
-                Inbound::Bytes(chunk) => reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?,
-                Inbound::Closed => return reader.closed(sink, log),
-                Inbound::Truncated => return Err(reader.cut_off(log)),
-            }
-        }
-        Ok(())
-    }
-}
+use crate::probe::http::LONGEST_HEAD;
+use crate::probe::http::chunked::ChunkedDecoder;
+use crate::probe::http::coding::BodySink;
+use crate::probe::http::log::ExchangeLog;
+use crate::probe::socket::{Arrival, Arrivals};
 
 /// How the end of a body is known (RFC 9112 §6.3).
 #[derive(Debug)]
@@ -170,7 +35,7 @@ enum State {
 
 /// Reads one response, whatever the cuts between reads.
 #[derive(Debug)]
-struct ResponseReader {
+pub(super) struct ResponseReader {
     state: State,
     method: Method,
     heads_bytes: usize,
@@ -180,7 +45,7 @@ struct ResponseReader {
 }
 
 impl ResponseReader {
-    fn new(method: &str) -> Self {
+    pub(super) fn new(method: &str) -> Self {
         Self {
             state: State::Head(Vec::new()),
             method: match method {
@@ -196,16 +61,21 @@ impl ResponseReader {
     }
 
     /// The request was not sent to its end: nothing can follow it.
-    fn cut_short(&mut self) {
+    pub(super) fn cut_short(&mut self) {
         self.sent_all = false;
         self.keeps_alive = false;
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether another request may follow this response.
+    pub(super) fn keeps_alive(&self) -> bool {
+        self.keeps_alive
+    }
+
+    pub(super) fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
     }
 
-    fn feed(
+    pub(super) fn feed(
         &mut self,
         bytes: &[u8],
         arrivals: Arrivals,
@@ -330,7 +200,7 @@ impl ResponseReader {
     }
 
     /// The peer closed: that ends a body of unknown length, and is a failure anywhere else.
-    fn closed(&mut self, sink: &mut BodySink<'_>, log: &ExchangeLog) -> Result<(), Failure> {
+    pub(super) fn closed(&mut self, sink: &mut BodySink<'_>, log: &ExchangeLog) -> Result<(), Failure> {
         if let State::Body(Framing::UntilClose) = self.state {
             self.state = State::Done;
             return sink.finish();
@@ -338,7 +208,7 @@ impl ResponseReader {
         Err(self.cut_off(log))
     }
 
-    fn cut_off(&self, log: &ExchangeLog) -> Failure {
+    pub(super) fn cut_off(&self, log: &ExchangeLog) -> Failure {
         match &self.state {
             State::Body(Framing::Length(left)) => fault(
                 Phase::Receive,
