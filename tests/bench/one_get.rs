@@ -168,7 +168,8 @@ async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallibl
 
 /// Writes the system's bundle and one more root, and says how many roots there are then.
 fn write_bundle(bundle: &Path, authority: &str) -> Result<usize, Problem> {
-    let system = std::env::var_os("SSL_CERT_FILE").map_or_else(|| PathBuf::from(BUNDLE), PathBuf::from);
+    let system = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty());
+    let system = system.map_or_else(|| PathBuf::from(BUNDLE), PathBuf::from);
     let mut roots =
         std::fs::read_to_string(&system).map_err(|error| format!("cannot read {}: {error}", system.display()))?;
     roots.push_str(authority);
