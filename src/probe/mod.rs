@@ -27,13 +27,14 @@ use std::io::Write;
 pub use deadline::Interrupt;
 pub use tls::TlsSetupError;
 
-use crate::target::{Plan, Redirects, Repeat, Target};
+use crate::event::{Failure, FailureCode, Phase};
+use crate::target::{DnsServers, Plan, Redirects, Repeat, Target};
 use crate::trace::{Context, Subject, Trace, TraceId};
 use dns::Resolver;
 use http::Connection;
 use kernel::StampedSockets;
 use recorder::Recorder;
-use tls::TlsClient;
+use tls::{LazyTls, TlsClient};
 
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -85,12 +86,31 @@ impl Kept {
     }
 }
 
+/// What the requests for one target share.
+#[derive(Debug, Default)]
+struct Chain {
+    kept: Option<Kept>,
+    /// Set up with the first `https` URL; sessions are resumed among these requests only.
+    tls: Option<TlsClient>,
+}
+
+impl Chain {
+    /// Makes TLS ready before the clock of the request starts.
+    fn set_up(&mut self, tls: &LazyTls) -> Result<(), Failure> {
+        if self.tls.is_none() {
+            let failed = |error: TlsSetupError| fault::fault(Phase::Tls, FailureCode::TlsFailed, error.to_string());
+            self.tls = Some(tls.client().map_err(failed)?.with_fresh_sessions());
+        }
+        Ok(())
+    }
+}
+
 /// A client for one plan.
 #[derive(Debug)]
 pub struct Probe<'p> {
     plan: &'p Plan,
     resolver: Resolver,
-    tls: TlsClient,
+    tls: LazyTls,
     interrupt: Interrupt,
     _stamps: Option<StampedSockets>,
 }
@@ -98,8 +118,13 @@ pub struct Probe<'p> {
 impl<'p> Probe<'p> {
     /// Loads what is loaded once.
     pub fn new(plan: &'p Plan, interrupt: Interrupt) -> Result<Self, ProbeError> {
-        let tls = TlsClient::new(&plan.tls)?;
-        let resolver = Resolver::new(plan.resolution.clone(), plan.route.interface.clone(), tls.clone());
+        let tls = LazyTls::new(plan.tls.clone());
+        let names_need_tls = matches!(plan.resolution.servers, DnsServers::Tls(_) | DnsServers::Https(_));
+        let for_names = if names_need_tls { Some(tls.client()?.clone()) } else { None };
+        if plan.targets.iter().any(|target| target.request.url.scheme() == "https") {
+            tls.client()?;
+        }
+        let resolver = Resolver::new(plan.resolution.clone(), plan.route.interface.clone(), for_names);
         Ok(Self { plan, resolver, tls, interrupt, _stamps: StampedSockets::keep().ok() })
     }
 
@@ -107,14 +132,13 @@ impl<'p> Probe<'p> {
     /// the last response goes to `body`.
     #[must_use]
     pub fn trace(&self, target: &Target, mut body: Option<&mut dyn Write>) -> Traced {
-        let tls = self.tls.with_fresh_sessions();
         let mut traces = Vec::new();
-        let mut kept = None;
+        let mut chain = Chain::default();
         let mut request = target.request.clone();
         let mut followed = 0;
         let stopped = loop {
             let from = traces.last().map(|trace: &Trace| trace.subject.trace_id);
-            let (trace, location) = self.hop(target, &request, from, &mut kept, &tls, reborrow(&mut body));
+            let (trace, location) = self.hop(target, &request, from, &mut chain, reborrow(&mut body));
             let status = trace.response.as_ref().map(|response| response.status);
             let failed = trace.failure().is_some();
             traces.push(trace);
@@ -128,7 +152,7 @@ impl<'p> Probe<'p> {
         };
         let complete = traces.last().is_some_and(|trace| trace.failure().is_none());
         if self.plan.repeat == Repeat::ColdThenWarm && complete && stopped.is_none() {
-            let (trace, _) = self.hop(target, &request, None, &mut kept, &tls, None);
+            let (trace, _) = self.hop(target, &request, None, &mut chain, None);
             traces.push(trace);
         }
         Traced { traces, stopped }
@@ -157,15 +181,16 @@ impl<'p> Probe<'p> {
         target: &Target,
         request: &crate::target::Request,
         from: Option<TraceId>,
-        kept: &mut Option<Kept>,
-        tls: &TlsClient,
+        chain: &mut Chain,
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> (Trace, Option<String>) {
+        let setup = if request.url.scheme() == "https" { chain.set_up(&self.tls) } else { Ok(()) };
         let sync = clock::sync();
         let mut recorder = Recorder::default();
+        let tls = chain.tls.as_ref();
         let mut hop =
             request::Hop { probe: self, request, tls, sync, recorder: &mut recorder, location: None, lookup: None };
-        if let Err(failure) = hop.run(kept, body) {
+        if let Err(failure) = setup.and_then(|()| hop.run(&mut chain.kept, body)) {
             hop.recorder.fail(failure);
         }
         let location = hop.location.take();

@@ -21,7 +21,8 @@ use crate::time::ClockSync;
 pub(super) struct Hop<'a> {
     pub(super) probe: &'a Probe<'a>,
     pub(super) request: &'a Request,
-    pub(super) tls: &'a TlsClient,
+    /// Set up where the URL is `https`.
+    pub(super) tls: Option<&'a TlsClient>,
     pub(super) sync: ClockSync,
     pub(super) recorder: &'a mut Recorder,
     /// The response's `Location`, as it came.
@@ -112,16 +113,16 @@ impl Hop<'_> {
         self.recorder.learn(Fact::Connected(endpoints.clone()));
         let url = &self.request.url;
         let version = self.probe.plan.http;
-        if url.scheme() != "https" {
+        let Some(client) = self.tls.filter(|_| url.scheme() == "https") else {
             let protocol = if version == HttpVersion::Http2PriorKnowledge { Protocol::H2 } else { Protocol::H1 };
             return Ok((Connection::new(Stream::plain(stream), protocol), endpoints));
-        }
+        };
         let alpn: &[&[u8]] = match version {
             HttpVersion::Negotiate => &[b"h2", b"http/1.1"],
             HttpVersion::Http11 => &[b"http/1.1"],
             HttpVersion::Http2PriorKnowledge => &[b"h2"],
         };
-        let tls = TlsStream::handshake(stream, self.tls, bare_host(url), alpn, self.recorder, deadline)?;
+        let tls = TlsStream::handshake(stream, client, bare_host(url), alpn, self.recorder, deadline)?;
         let protocol = match version {
             HttpVersion::Http2PriorKnowledge => Protocol::H2,
             HttpVersion::Negotiate | HttpVersion::Http11 => Protocol::from_alpn(tls.alpn()),

@@ -32,7 +32,7 @@ pub(super) struct FamilyAnswer {
 pub(super) struct Asker {
     pub(super) servers: Arc<Vec<Server>>,
     pub(super) interface: Option<Interface>,
-    pub(super) tls: TlsClient,
+    pub(super) tls: Option<TlsClient>,
     pub(super) candidates: Vec<String>,
     pub(super) record: Record,
     pub(super) timeout: Nanos,
@@ -140,7 +140,7 @@ impl Asker {
         let sent = |mark| self.tell(vec![Event::Observed(Moment::QuerySent(id), mark)]);
         let call = Call {
             interface: self.interface.as_ref(),
-            tls: &self.tls,
+            tls: self.tls.as_ref(),
             sync: self.sync,
             deadline: &deadline,
             name,
@@ -237,7 +237,7 @@ mod tests {
         let asker = Asker {
             servers: Arc::new(servers.iter().map(|answers| server(*answers)).collect()),
             interface: None,
-            tls: TlsClient::new(&TlsOptions::default()).unwrap(),
+            tls: None,
             candidates: vec!["www.wirefall.test".to_owned()],
             record: Record::A,
             timeout: TIMEOUT,

@@ -125,7 +125,7 @@ pub(super) struct Exchanged {
 /// One question, and how it may be asked.
 pub(super) struct Call<'a> {
     pub(super) interface: Option<&'a Interface>,
-    pub(super) tls: &'a TlsClient,
+    pub(super) tls: Option<&'a TlsClient>,
     pub(super) sync: ClockSync,
     pub(super) deadline: &'a Deadline,
     pub(super) name: &'a Name,
@@ -262,7 +262,8 @@ impl Call<'_> {
         let Dialed { stream, .. } =
             connect::dial(addresses, interface, self.sync, self.deadline).map_err(|failure| self.failed(failure))?;
         let Some(name) = tls_name else { return Ok(Stream::plain(stream)) };
-        TlsStream::handshake(stream, self.tls, name, alpn, &mut unrecorded, self.deadline)
+        let Some(client) = self.tls else { return Err(NoAnswer::Unreachable("TLS is not set up".to_owned())) };
+        TlsStream::handshake(stream, client, name, alpn, &mut unrecorded, self.deadline)
             .map(Stream::tls)
             .map_err(|failure| self.failed(failure))
     }

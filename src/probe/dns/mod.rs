@@ -38,7 +38,7 @@ pub(crate) struct Resolver {
     system: System,
     resolution: Resolution,
     interface: Option<Interface>,
-    tls: TlsClient,
+    tls: Option<TlsClient>,
 }
 
 /// Where the addresses of a host come from.
@@ -51,8 +51,8 @@ pub(crate) enum Addresses {
 }
 
 impl Resolver {
-    /// Reads the system's configuration. `tls` serves for DNS over TLS and HTTPS.
-    pub(crate) fn new(resolution: Resolution, interface: Option<Interface>, tls: TlsClient) -> Self {
+    /// Reads the system's configuration. DNS over TLS and HTTPS need `tls`.
+    pub(crate) fn new(resolution: Resolution, interface: Option<Interface>, tls: Option<TlsClient>) -> Self {
         Self { system: System::load(), resolution, interface, tls }
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
@@ -59,6 +59,29 @@ pub enum TlsSetupError {
     /// `--tlsv1.3` with `--tls-max 1.2`.
     #[error("no TLS version is left between the oldest and the newest allowed one")]
     NoVersion(#[source] rustls::Error),
+}
+
+/// A TLS client that is set up once it is needed: a machine without a trust store can still ask for `http` URLs, and nobody
+/// pays for a store that is not used.
+#[derive(Debug)]
+pub(crate) struct LazyTls {
+    options: TlsOptions,
+    client: OnceLock<TlsClient>,
+}
+
+impl LazyTls {
+    pub(crate) fn new(options: TlsOptions) -> Self {
+        Self { options, client: OnceLock::new() }
+    }
+
+    /// The client; the first call sets it up, and belongs before any clock starts.
+    pub(crate) fn client(&self) -> Result<&TlsClient, TlsSetupError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = TlsClient::new(&self.options)?;
+        Ok(self.client.get_or_init(|| client))
+    }
 }
 
 /// A TLS client for one run.

@@ -14,6 +14,6 @@ mod records;
 mod stream;
 mod verifier;
 
-pub(crate) use client::TlsClient;
 pub use client::TlsSetupError;
+pub(crate) use client::{LazyTls, TlsClient};
 pub(crate) use stream::TlsStream;
