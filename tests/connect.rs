@@ -154,7 +154,7 @@ fn silence_of_every_address_ends_with_the_limit() {
         assert_failure(&trace, "connect.timeout", 28, &[&first, &second]);
         assert_eq!(attempts(&trace), [first, second].map(|address| format!("{address} Abandoned")));
         let total = trace.total();
-        assert!(total >= ms(390) && total < ms(1_500), "{total}");
+        assert!(total >= ms(250) && total < ms(1_500), "{total}");
     }
 }
 

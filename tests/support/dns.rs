@@ -192,7 +192,7 @@ fn loopback_v6() -> IpAddr {
     IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1_u16])
 }
 
-/// What is done about a question.
+/// What is done about a question. It runs in a thread of the question's own, and may wait.
 pub trait Script: Fn(&Asked) -> Vec<Reply> + Send + Sync + 'static {}
 impl<F: Fn(&Asked) -> Vec<Reply> + Send + Sync + 'static> Script for F {}
 
@@ -281,10 +281,9 @@ fn serve_udp(desk: &Arc<Desk>, socket: &Arc<UdpSocket>) {
         // An error is an ICMP message about an earlier answer: its client has gone.
         let Ok((length, client)) = socket.recv_from(&mut buffer) else { continue };
         let Some(asked) = desk.take(&buffer[..length], Carrier::Udp) else { continue };
-        let replies = (desk.script)(&asked);
-        let socket = Arc::clone(socket);
+        let (desk, socket) = (Arc::clone(desk), Arc::clone(socket));
         thread::spawn(move || {
-            for Reply { after, says } in replies {
+            for Reply { after, says } in (desk.script)(&asked) {
                 thread::sleep(after);
                 let Some(bytes) = says.to(&asked) else { return };
                 let _ = socket.send_to(&bytes, client);
