@@ -12,7 +12,7 @@ use support::blackhole::BlackHole;
 use support::dns::{Asked, DnsServer, Says};
 use support::doh::DohServer;
 use support::origin::{OK, Origin, Seen, splice};
-use support::secure::Authority;
+use support::tls::Certified;
 use support::{BEST_WITNESS, has_ipv6, trace, trace_in};
 use wirefall::event::{AttemptResult, Evidence};
 use wirefall::time::Nanos;
@@ -333,8 +333,8 @@ fn a_proxy_is_resolved_in_the_place_of_the_server() {
 }
 
 /// An HTTPS server behind a proxy that does `first` with the connection when CONNECT has come.
-fn tunnel(first: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> (Authority, DohServer, Origin) {
-    let authority = Authority::for_server(&[NAME], &["h2", "http/1.1"]);
+fn tunnel(first: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> (Certified, DohServer, Origin) {
+    let authority = Certified::for_server(NAME, &["h2", "http/1.1"]);
     let far = DohServer::start(authority.server(), 200, |_: &Asked| vec![]);
     let to = far.address;
     let proxy = Origin::start_at("127.0.0.1:0", move |_, stream| {
@@ -354,7 +354,7 @@ fn the_delay_of_a_tunnel_counts_to_connect() {
     let port = far.address.port();
     let with_user = format!("http://user:secret@{}", proxy.address);
     let url = format!("https://{NAME}:{port}/");
-    let trace = trace(&["--cacert", authority.file(), "-x", &with_user, &url]);
+    let trace = trace(&["--cacert", &authority.file(), "-x", &with_user, &url]);
     assert_complete(&trace);
     let head = &proxy.seen()[0].head;
     assert!(head.starts_with(&format!("CONNECT {NAME}:{port} HTTP/1.1\r\nHost: {NAME}:{port}\r\n")), "{head}");

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use support::dns::{Asked, Carrier, DnsServer, Reply, Says};
 use support::doh::DohServer;
 use support::origin::Origin;
-use support::secure::Authority;
+use support::tls::Certified;
 use support::{BEST_WITNESS, has_ipv6, trace};
 use wirefall::event::{AttemptResult, DnsSource, DnsTransport};
 use wirefall::lab::{Lab, LabOptions, Profile};
@@ -410,12 +410,12 @@ fn the_interface_of_the_request_is_not_that_of_a_name_server_on_this_host() {
 #[test]
 fn over_tls_reaching_the_server_is_part_of_dns() {
     let origin = Origin::start();
-    let authority = Authority::for_server(&["dns.wirefall.test"], &[]);
+    let authority = Certified::for_server("dns.wirefall.test", &[]);
     let script = together(by_family(&[home().after(Duration::from_millis(100))], &[no_data().now()]));
     let server = DnsServer::start_tls(authority.server(), script);
     let servers = format!("tls://{}#dns.wirefall.test", server.address);
     let url = format!("http://{NAME}:{}/", origin.port());
-    let trace = trace(&["--cacert", authority.file(), "--dns-servers", &servers, &url]);
+    let trace = trace(&["--cacert", &authority.file(), "--dns-servers", &servers, &url]);
     assert_complete(&trace);
     let dns = trace.span(Phase::Dns).expect("dns");
     assert_eq!(dns.evidence, BEST_WITNESS);
@@ -435,10 +435,10 @@ fn over_tls_reaching_the_server_is_part_of_dns() {
 
 #[test]
 fn over_tls_the_certificate_must_have_the_name() {
-    let authority = Authority::for_server(&["dns.wirefall.test"], &[]);
+    let authority = Certified::for_server("dns.wirefall.test", &[]);
     let server = DnsServer::start_tls(authority.server(), always(home()));
     let servers = format!("tls://{}#other.wirefall.test", server.address);
-    let trace = trace(&["--cacert", authority.file(), "--dns-servers", &servers, "http://www.wirefall.test/"]);
+    let trace = trace(&["--cacert", &authority.file(), "--dns-servers", &servers, "http://www.wirefall.test/"]);
     assert_failure(&trace, "dns.unreachable", 6);
     let message = &trace.failure().expect("a failure").message;
     assert!(message.contains("certificate") && message.contains("other.wirefall.test"), "{message}");
@@ -447,10 +447,10 @@ fn over_tls_the_certificate_must_have_the_name() {
 
 #[test]
 fn over_tls_a_server_that_closes_is_unreachable() {
-    let authority = Authority::for_server(&["dns.wirefall.test"], &[]);
+    let authority = Certified::for_server("dns.wirefall.test", &[]);
     let server = DnsServer::start_tls(authority.server(), always(Says::Close));
     let servers = format!("tls://{}#dns.wirefall.test", server.address);
-    let trace = trace(&["--cacert", authority.file(), "--dns-servers", &servers, "http://www.wirefall.test/"]);
+    let trace = trace(&["--cacert", &authority.file(), "--dns-servers", &servers, "http://www.wirefall.test/"]);
     assert_failure(&trace, "dns.unreachable", 6);
 }
 
@@ -458,12 +458,12 @@ fn over_tls_a_server_that_closes_is_unreachable() {
 fn over_https_reaching_the_server_is_part_of_dns() {
     for (alpn, version) in [("h2", http::Version::HTTP_2), ("http/1.1", http::Version::HTTP_11)] {
         let origin = Origin::start();
-        let authority = Authority::for_server(&["localhost"], &[alpn]);
+        let authority = Certified::for_server("localhost", &[alpn]);
         let script = by_family(&[home().after(Duration::from_millis(100))], &[no_data().now()]);
         let server = DohServer::start(authority.server(), 200, script);
         let doh = format!("https://localhost:{}/dns-query", server.address.port());
         let url = format!("http://{NAME}:{}/", origin.port());
-        let trace = trace(&["--cacert", authority.file(), "--doh-url", &doh, &url]);
+        let trace = trace(&["--cacert", &authority.file(), "--doh-url", &doh, &url]);
         assert_complete(&trace);
         for posted in server.posted() {
             assert_eq!((posted.version, posted.path.as_str()), (version, "/dns-query"));
@@ -492,10 +492,10 @@ fn over_https_an_error_is_a_failure_of_the_server() {
         (200, Says::Noise(b"<html>".to_vec()), "dns.malformed", "not DNS"),
         (200, Says::Code(ResponseCode::NXDomain), "dns.nxdomain", "does not exist"),
     ] {
-        let authority = Authority::for_server(&["localhost"], &["h2"]);
+        let authority = Certified::for_server("localhost", &["h2"]);
         let server = DohServer::start(authority.server(), status, always(says));
         let doh = format!("https://localhost:{}/dns-query", server.address.port());
-        let trace = trace(&["--cacert", authority.file(), "--doh-url", &doh, "http://www.wirefall.test/"]);
+        let trace = trace(&["--cacert", &authority.file(), "--doh-url", &doh, "http://www.wirefall.test/"]);
         assert_failure(&trace, code, 6);
         assert!(trace.failure().expect("a failure").message.contains(part), "{trace:#?}");
     }
@@ -503,11 +503,11 @@ fn over_https_an_error_is_a_failure_of_the_server() {
 
 #[test]
 fn over_https_without_trust_the_server_is_unreachable() {
-    let authority = Authority::for_server(&["localhost"], &["h2"]);
-    let stranger = Authority::for_server(&["localhost"], &["h2"]);
+    let authority = Certified::for_server("localhost", &["h2"]);
+    let stranger = Certified::for_server("localhost", &["h2"]);
     let server = DohServer::start(authority.server(), 200, always(home()));
     let doh = format!("https://localhost:{}/dns-query", server.address.port());
-    let trace = trace(&["--cacert", stranger.file(), "--doh-url", &doh, "http://www.wirefall.test/"]);
+    let trace = trace(&["--cacert", &stranger.file(), "--doh-url", &doh, "http://www.wirefall.test/"]);
     assert_failure(&trace, "dns.unreachable", 6);
 }
 

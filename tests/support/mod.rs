@@ -16,7 +16,6 @@ pub mod doh;
 pub mod h2;
 pub mod http;
 pub mod origin;
-pub mod secure;
 pub mod tls;
 pub mod well_formed;
 

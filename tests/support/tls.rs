@@ -273,3 +273,29 @@ pub fn answering(
         }
     })
 }
+
+/// A server that an authority of its own has certified.
+pub struct Certified {
+    authority: Authority,
+    config: Arc<ServerConfig>,
+}
+
+impl Certified {
+    /// Certifies a server of this name, which offers these protocols (ALPN).
+    pub fn for_server(host: &str, alpn: &[&str]) -> Self {
+        let authority = Authority::new("an authority");
+        let identity = authority.issue(host, Validity::Now);
+        let config = Terms { alpn, ..Terms::of(&identity) }.config();
+        Self { authority, config }
+    }
+
+    /// The server's side of TLS.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// The value of `--cacert`.
+    pub fn file(&self) -> String {
+        self.authority.file()
+    }
+}

@@ -182,7 +182,6 @@ mod tests {
 
     use super::*;
     use crate::probe::Interrupt;
-    use crate::target::TlsOptions;
 
     /// Long enough for an answer on a busy machine, short enough to wait for.
     const TIMEOUT: Nanos = Nanos::from_millis(300);
