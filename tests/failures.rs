@@ -419,7 +419,7 @@ fn an_upload_that_nobody_takes() {
         ),
     ];
     for (what, words, script, code, exit_status) in rows {
-        let server = Server::with_receive_buffer(32 * 1_024, move |peer, _| script(peer));
+        let server = Server::start(move |peer, _| script(peer));
         let url = server.url("/");
         let trace = trace(&[words, &["--data-binary", &body, &url]].concat());
         check(what, &trace, code, exit_status, &[Connect, Send]);
