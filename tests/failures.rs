@@ -10,12 +10,15 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use support::http::{Peer, Server, response};
 use support::tls::{Authority, Identity, Terms, TlsPeer, Validity, self_signed};
-use support::trace;
 use support::well_formed::check_failure as check;
+use support::{timed_trace, trace};
 use wirefall::event::{FailureCode, Phase};
 use wirefall::probe::{Interrupt, Probe};
 
 use Phase::{Connect, Receive, Send, Tls, Wait};
+
+/// No failure of these comes later than this, on however busy a machine.
+const PROMPT: Duration = Duration::from_secs(5);
 
 /// A server in clear text that reads a request before the script begins.
 fn after_request(script: impl Fn(Peer) + std::marker::Send + Sync + 'static) -> Server {
@@ -100,12 +103,11 @@ fn handshakes_that_end_early() {
     for (what, words, script, code, exit_status) in rows {
         let server = Server::start(move |peer, _| script(peer));
         let (resolve, url) = (server.resolve(), server.https("/"));
-        let trace = trace(&[words, &["-k", "--resolve", &resolve, &url]].concat());
+        let (trace, took) = timed_trace(&[words, &["-k", "--resolve", &resolve, &url]].concat());
         check(what, &trace, code, exit_status, &[Connect, Tls]);
         assert!(trace.tls.as_ref().unwrap().client_hello.is_some(), "{what}: {trace:?}");
         if code == FailureCode::TlsTimeout {
-            let total = trace.total().get();
-            assert!((299_000_000..1_500_000_000).contains(&total), "{what}: {trace:?}");
+            assert!((Duration::from_millis(299)..PROMPT).contains(&took), "{what}: {took:?}: {trace:?}");
         }
     }
 }
@@ -284,9 +286,9 @@ fn responses_that_do_not_end_in_time() {
     ];
     for (what, script, code, phases) in rows {
         let server = after_request(script);
-        let trace = trace(&["-m", "0.4", &server.url("/")]);
+        let (trace, took) = timed_trace(&["-m", "0.4", &server.url("/")]);
         check(what, &trace, code, 28, phases);
-        assert!((399_000_000..2_000_000_000).contains(&trace.total().get()), "{what}: {trace:?}");
+        assert!((Duration::from_millis(399)..PROMPT).contains(&took), "{what}: {took:?}: {trace:?}");
         assert!(trace.request.is_some(), "{what}: {trace:?}");
     }
 }
@@ -419,7 +421,7 @@ fn an_upload_that_nobody_takes() {
         ),
     ];
     for (what, words, script, code, exit_status) in rows {
-        let server = Server::with_receive_buffer(32 * 1_024, move |peer, _| script(peer));
+        let server = Server::start(move |peer, _| script(peer));
         let url = server.url("/");
         let trace = trace(&[words, &["--data-binary", &body, &url]].concat());
         check(what, &trace, code, exit_status, &[Connect, Send]);
@@ -428,21 +430,18 @@ fn an_upload_that_nobody_takes() {
 
 #[test]
 fn the_user_ends_a_wait() {
-    let server = after_request(|mut peer| peer.hold());
-    let (plan, _) = support::plan(&[&server.url("/")]);
     let interrupt = Interrupt::new();
     let flag = interrupt.flag();
-    let user = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(150));
+    let server = after_request(move |mut peer| {
         flag.store(true, Ordering::Relaxed);
+        peer.hold();
     });
-    let probe = Probe::new(&plan, interrupt).unwrap();
-    let traced = probe.trace(&plan.targets[0], None);
-    user.join().unwrap();
+    let (plan, _) = support::plan(&[&server.url("/")]);
+    let traced = Probe::new(&plan, interrupt).unwrap().trace(&plan.targets[0], None);
     let [trace] = &traced.traces[..] else { panic!("{traced:?}") };
     support::well_formed::check(trace);
     check("an interrupt", trace, FailureCode::ClientInterrupted, 130, WAITING);
-    assert!((149_000_000..2_000_000_000).contains(&trace.total().get()), "{trace:?}");
+    assert!(trace.total() < PROMPT.into(), "{trace:?}");
 }
 
 /// A disk that is full.

@@ -304,7 +304,7 @@ fn an_answer_that_comes_before_the_request_is_over_counts() {
     // It goes on to read what it does not want; or it closes, which resets the connection, because something is unread.
     for reads_on in ["reads on", "resets"] {
         let answer = answer.clone();
-        let server = Server::with_receive_buffer(32 * 1_024, move |mut peer, _| {
+        let server = Server::start(move |mut peer, _| {
             peer.read_some();
             peer.send(&answer);
             if reads_on == "reads on" {

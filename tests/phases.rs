@@ -120,7 +120,7 @@ fn in_the_head_and_in_the_body_it_is_receive() {
 
 #[test]
 fn a_peer_that_reads_slowly_makes_send_long() {
-    let server = Server::with_receive_buffer(32 * 1_024, |mut peer, _| {
+    let server = Server::start(|mut peer, _| {
         thread::sleep(DELAY);
         let request = peer.request().expect("a request");
         peer.send(response("200 OK", "", request.body.len().to_string()));
@@ -259,7 +259,7 @@ impl Drop for BusyLoops {
 #[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod server_clock {
     use std::io::IoSliceMut;
-    use std::net::TcpStream;
+    use std::net::{TcpStream, UdpSocket};
     use std::os::fd::AsRawFd;
     use std::time::Duration;
 
@@ -267,17 +267,34 @@ mod server_clock {
     use nix::sys::time::TimeSpec;
     use nix::time::{ClockId, clock_gettime};
 
+    /// The kernel stamps nothing until a moment after the first socket wants it: one that does, and that has got a stamp.
+    pub(super) fn stamping() -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("stamps");
+        let to = socket.local_addr().expect("an address");
+        let is_on = (0..1_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            socket.send_to(b"now?", to).expect("a datagram");
+            // A datagram without a stamp gets one when it is read: only one before that is the kernel's own.
+            let before_reading = now();
+            std::thread::sleep(Duration::from_millis(1));
+            read(&socket).is_some_and(|(_, stamp)| stamp <= before_reading)
+        });
+        assert!(is_on, "the kernel stamps arrivals");
+        socket
+    }
+
     pub(super) fn want_stamps(tcp: &TcpStream) {
         setsockopt(tcp, sockopt::ReceiveTimestampns, &true).expect("stamps");
     }
 
     /// Reads something, and says when it had arrived.
-    pub(super) fn read(tcp: &TcpStream) -> Option<(Vec<u8>, Duration)> {
+    pub(super) fn read(socket: &impl AsRawFd) -> Option<(Vec<u8>, Duration)> {
         let mut bytes = vec![0; 65_536];
         let mut control = nix::cmsg_space!(TimeSpec);
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let message =
-            recvmsg::<SockaddrStorage>(tcp.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty()).ok()?;
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty()).ok()?;
         let length = message.bytes;
         let stamp = message.cmsgs().ok()?.find_map(|control| match control {
             ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
@@ -298,6 +315,7 @@ fn a_busy_machine_does_not_inflate_the_wait() {
     const REQUESTS: usize = 30;
     const SERVER_TAKES: Duration = Duration::from_millis(5);
     let _alone = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _stamping = server_clock::stamping();
     let (took, server_took) = std::sync::mpsc::channel();
     let server = Server::start(move |mut peer, _| {
         server_clock::want_stamps(&peer.tcp);
@@ -313,7 +331,7 @@ fn a_busy_machine_does_not_inflate_the_wait() {
     let mut excess: Vec<i128> = (0..REQUESTS)
         .map(|_| {
             let trace = support::trace(&[&server.url("/")]);
-            let took = server_took.recv().expect("the server's account");
+            let took = server_took.recv_timeout(Duration::from_secs(10)).expect("the server's account");
             assert!(took >= SERVER_TAKES);
             assert!(trace.client.lag > Nanos::ZERO, "{trace:?}");
             check_evidence(&trace, Phase::Wait, trace.span(Phase::Wait).unwrap().evidence);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
 /// No client of these tests lets a server wait longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,19 +27,8 @@ pub struct Server {
 impl Server {
     /// Serves each connection, counted from 0, with `script`, each on its own thread.
     pub fn start(script: impl Fn(Peer, usize) + Send + Sync + 'static) -> Self {
-        Self::listen(TcpListener::bind("127.0.0.1:0").expect("a port"), Arc::new(script))
-    }
-
-    /// As [`Server::start`], with a receive buffer of about `bytes`.
-    pub fn with_receive_buffer(bytes: usize, script: impl Fn(Peer, usize) + Send + Sync + 'static) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.set_recv_buffer_size(bytes).expect("a buffer size");
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
-        socket.listen(16).expect("a listening socket");
-        Self::listen(socket.into(), Arc::new(script))
-    }
-
-    fn listen(listener: TcpListener, script: Arc<Script>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let script: Arc<Script> = Arc::new(script);
         let address = listener.local_addr().expect("an address");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

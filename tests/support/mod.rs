@@ -3,7 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part, as of a library")]
 
 use std::ffi::OsString;
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use wirefall::cli::args::{self, Command, Environment, Output, ProcessInputs};
 use wirefall::event::Evidence;
 use wirefall::probe::{Interrupt, Probe, Traced};
@@ -74,4 +76,15 @@ pub fn has_ipv6() -> bool {
         eprintln!("SKIPPED: this machine has no ::1 (set WIREFALL_REQUIRE_IPV6 to make that a failure)");
     }
     has
+}
+
+/// What a command line's only trace is, and how long it took from this side.
+///
+/// A limit counts from the moment the client begins, and a trace from its first packet: where the machine is busy, time may
+/// pass in between.
+pub fn timed_trace(words: &[&str]) -> (Trace, Duration) {
+    let now = || Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock"));
+    let before = now();
+    let trace = trace(words);
+    (trace, now() - before)
 }
