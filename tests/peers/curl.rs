@@ -120,22 +120,22 @@ fn time(said: &Said, name: &str) -> f64 {
 /// haproxy with TLS, nginx behind it, and behind that what answers late.
 struct World {
     _origin: Origin,
-    site: Server,
+    web: Server,
     _balancer: Server,
     secure: u16,
     plain: u16,
-    balanced: u16,
+    in_front: u16,
 }
 
 impl World {
     fn start() -> Self {
         let origin = Origin::start();
-        let [secure, plain, balanced] = [free_port(), free_port(), free_port()];
-        let site_directory = directory();
+        let [secure, plain, in_front] = [free_port(), free_port(), free_port()];
+        let web_directory = directory();
         let authority = Authority::new();
-        authority.write(&site_directory.path().join("ca.pem"));
-        authority.issue(HOST, Validity::Now, &site_directory.path().join("server.pem"));
-        let root = site_directory.path().join("www");
+        authority.write(&web_directory.path().join("ca.pem"));
+        authority.issue(HOST, Validity::Now, &web_directory.path().join("server.pem"));
+        let root = web_directory.path().join("www");
         fs::create_dir(&root).expect("a directory");
         fs::write(root.join("text"), long_text(5_000)).expect("a file");
         let inside = format!(
@@ -145,23 +145,24 @@ impl World {
              location /nowhere {{ return 302 /origin/empty; }} location /none {{ return 204; }}",
             origin.port
         );
-        let sites = format!("server {{ listen 127.0.0.1:{plain}; root www; {inside} }}\n") + &tls_site(secure, &inside);
+        let servers =
+            format!("server {{ listen 127.0.0.1:{plain}; root www; {inside} }}\n") + &tls_site(secure, &inside);
 
         let balancer_directory = directory();
         authority.issue(HOST, Validity::Now, &balancer_directory.path().join("server.pem"));
-        let site = nginx(&sites, &[secure, plain], site_directory);
+        let web = nginx(&servers, &[secure, plain], web_directory);
         let sections = format!(
-            "frontend f\n  bind 127.0.0.1:{balanced} ssl crt server.pem alpn h2,http/1.1\n  default_backend b\n\
+            "frontend f\n  bind 127.0.0.1:{in_front} ssl crt server.pem alpn h2,http/1.1\n  default_backend b\n\
              backend b\n  server s 127.0.0.1:{plain}\n"
         );
-        let balancer = haproxy(&sections, &[balanced], balancer_directory);
-        Self { _origin: origin, site, _balancer: balancer, secure, plain, balanced }
+        let balancer = haproxy(&sections, &[in_front], balancer_directory);
+        Self { _origin: origin, web, _balancer: balancer, secure, plain, in_front }
     }
 
     /// The same path over clear text, TLS, and TLS with a balancer: the way there and the URL.
     fn ways(&self, path: &str) -> [(Vec<String>, String); 3] {
-        let secure = |port: u16| (way_there(self.site.directory(), port), format!("https://{HOST}:{port}{path}"));
-        [(vec![], format!("http://127.0.0.1:{}{path}", self.plain)), secure(self.secure), secure(self.balanced)]
+        let secure = |port: u16| (way_there(self.web.directory(), port), format!("https://{HOST}:{port}{path}"));
+        [(vec![], format!("http://127.0.0.1:{}{path}", self.plain)), secure(self.secure), secure(self.in_front)]
     }
 }
 
@@ -228,9 +229,9 @@ fn exit_codes_agree() {
     Authority::new().issue(HOST, Validity::Now, &directory.path().join("unknown.pem"));
     let [port, strange] = [free_port(), free_port()];
     let credentials = "ssl_certificate unknown.pem; ssl_certificate_key unknown.pem;";
-    let sites = tls_site(port, "ssl_protocols TLSv1.2; location /round { return 302 /round; }")
+    let servers = tls_site(port, "ssl_protocols TLSv1.2; location /round { return 302 /round; }")
         + &format!("server {{ listen 127.0.0.1:{strange} ssl; {credentials} }}\n");
-    let server = nginx(&sites, &[port, strange], directory);
+    let server = nginx(&servers, &[port, strange], directory);
     let way = way_there(server.directory(), port);
     let strange_way = way_there(server.directory(), strange);
     let at_origin = |path: &str| format!("http://127.0.0.1:{}{path}", origin.port);

@@ -132,9 +132,9 @@ fn names_without_addresses_have_a_code_each() {
 #[ignore = "needs dnsmasq"]
 fn a_truncated_answer_is_asked_for_again_over_tcp() {
     let directory = directory();
-    let hosts: String = (1..=60).map(|number| format!("127.0.0.{number} many.peer.test\n")).collect();
+    let hosts: Vec<String> = (1..=60).map(|number| format!("127.0.0.{number} many.peer.test\n")).collect();
     let file = directory.path().join("hosts");
-    fs::write(&file, hosts).expect("a file");
+    fs::write(&file, hosts.concat()).expect("a file");
     let port = free_port();
     let records = format!("--addn-hosts={}", file.display());
     let _server = dnsmasq(&["--edns-packet-max=512", "--local=/peer.test/", &records], port, directory);

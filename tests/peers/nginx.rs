@@ -45,7 +45,7 @@ pub(crate) fn way_there(directory: &Path, port: u16) -> Vec<String> {
 
 /// Text that compresses well, unlike its own length.
 pub(crate) fn long_text(lines: usize) -> String {
-    (0..lines).map(|line| format!("line {line} of a text that says little\n")).collect()
+    (0..lines).map(|line| format!("line {line} of a text that says little\n")).collect::<Vec<_>>().concat()
 }
 
 fn phases(trace: &Trace) -> Vec<Phase> {
