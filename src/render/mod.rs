@@ -1,10 +1,10 @@
 //! Traces as text and bytes, for people and for other programs.
 //!
 //! Invariant: a rendering is a function of the traces and its options alone; nothing here opens a file, reads a clock or looks
-//! at the environment. What a server sent is never printed to a terminal raw ([`escape`]).
+//! at the environment. What a server sent is never printed to a terminal raw (`escape`).
 //!
 //! Deliberately absent: measuring. Every length shown was drawn by [`crate::trace`]; at most it is added up along a chain of
-//! redirects ([`chain`]).
+//! redirects (`chain`).
 
 mod address;
 mod chain;

@@ -140,9 +140,9 @@ impl World {
         fs::write(root.join("text"), long_text(5_000)).expect("a file");
         let inside = format!(
             "absolute_redirect off; gzip on; gzip_types text/plain; location /origin/ {{ proxy_buffering off;
-             proxy_pass http://127.0.0.1:{}/; }} location /missing {{ return 404; }}
+             proxy_pass http://127.0.0.1:{0}/; }} location /missing {{ return 404; }}
              location /away {{ return 302 /text; }} location /twice {{ return 302 /away; }}
-             location /nowhere {{ return 302 /origin/empty; }} location /none {{ return 204; }}",
+             location /nowhere {{ return 302 http://127.0.0.1:{0}/empty; }} location /none {{ return 204; }}",
             origin.port
         );
         let servers =
@@ -182,6 +182,7 @@ fn facts_agree() {
         (&[], "/away"),
         (&["-L"], "/twice"),
         (&["-L", "--http1.1"], "/twice"),
+        (&["-L"], "/nowhere"),
         (&["-d", "a=1&b=2"], "/origin/echo"),
         (&["-X", "PUT", "--http1.1", "-d", "a=1"], "/origin/echo"),
         (&["-G", "-d", "a=1"], "/text"),
