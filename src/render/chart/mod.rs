@@ -97,7 +97,7 @@ impl TryFrom<&Path> for ChartFormat {
 
 /// A file's name does not say what a chart in it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a file name that ends in .svg or .png, got {0:?}")]
+#[error("expected a file name that ends in .png or .svg, got {0:?}")]
 pub struct UnknownFormat(String);
 
 /// Why there is no chart.
@@ -172,7 +172,7 @@ mod tests {
                 (Ok(format), Some(expect)) => assert_eq!(format, expect, "{file}"),
                 (Err(error), None) => {
                     let text = error.to_string();
-                    assert!(text.contains(&format!("{file:?}")) && text.contains(".svg or .png"), "{text}");
+                    assert!(text.contains(&format!("{file:?}")) && text.contains(".png or .svg"), "{text}");
                 }
                 (result, _) => panic!("{file}: {result:?}"),
             }
