@@ -118,7 +118,7 @@ pub enum Moment {
     End(Phase),
     /// The request fails; nothing is measured after it.
     Failed,
-    /// A DNS query is handed to the kernel.
+    /// A DNS query is handed to the kernel; where it cannot be, when that was first tried.
     QuerySent(QueryId),
     /// The answer to a query arrives, or the query is given up.
     QueryEnded(QueryId),

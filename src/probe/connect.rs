@@ -34,6 +34,8 @@ pub(crate) struct Dialed {
     pub(crate) local: Option<SocketAddr>,
     /// When the SYN-ACK arrived.
     pub(crate) established: Arrival,
+    /// The lookup that the address came from: a query of the other family may still be out.
+    pub(crate) lookup: Option<Lookup>,
 }
 
 /// Connects to one of several addresses, without keeping records.
@@ -178,14 +180,18 @@ impl Dialer<'_> {
         let mut race = Race { dialer: self, lookup, order, in_flight: Vec::new(), refusals: Vec::new(), next_start };
         let result = race.await_addresses(recorder, deadline).and_then(|()| race.run(recorder, deadline));
         race.conclude(result.as_ref().ok().map(|dialed| dialed.remote.ip()), recorder);
-        result
+        result.map(|dialed| Dialed { lookup: race.lookup, ..dialed })
     }
 
     fn start(&self, to: IpAddr, recorder: &mut Recorder) -> Result<InFlight, (AttemptId, SocketAddr, Errno)> {
         let to = SocketAddr::new(to, self.port);
         let id = recorder.next_attempt();
         let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
-        let socket = self.socket(to).map_err(|error| (id, to, errno(error)))?;
+        let begun = clock::now();
+        let socket = self.socket(to).map_err(|error| {
+            recorder.noticed(Moment::AttemptStarted(id), begun);
+            (id, to, errno(error))
+        })?;
         let before = clock::now();
         recorder.noticed(Moment::AttemptStarted(id), before);
         let called = socket.connect(&to.into());
@@ -214,15 +220,18 @@ impl Race<'_> {
         let mut second_since = None;
         while let Some(lookup) = &mut self.lookup {
             self.order.add(lookup.take_in(recorder));
+            let mut patience = deadline.clone();
             if !self.order.is_empty() {
                 let since = *second_since.get_or_insert_with(clock::now);
-                if lookup.preferred_is_known() || clock::now().since(since) >= RESOLUTION_DELAY {
+                let left = RESOLUTION_DELAY.saturating_sub(clock::now().since(since));
+                if lookup.preferred_is_known() || left == Nanos::ZERO {
                     return Ok(());
                 }
+                patience = deadline.within(left);
             } else if !lookup.is_pending() {
-                return Err(lookup.failure());
+                // Whoever asks has the same deadline, and may be the first to notice that it has passed.
+                return Err(deadline.check().map_or_else(|ended| lookup.ended(ended), |()| lookup.failure()));
             }
-            let patience = if self.order.is_empty() { deadline.clone() } else { deadline.within(RESOLUTION_DELAY) };
             if patience.wait(lookup.as_fd(), PollFlags::POLLIN).is_err()
                 && let Err(ended) = deadline.check()
             {
@@ -240,7 +249,7 @@ impl Race<'_> {
             self.start_what_is_due(recorder);
             let resolving = self.lookup.as_ref().is_some_and(Lookup::is_pending);
             if self.in_flight.is_empty() && self.order.is_empty() && !resolving {
-                return Err(self.all_failed());
+                return Err(deadline.check().map_or_else(|ended| self.ended(ended), |()| self.all_failed()));
             }
             self.wait(deadline)?;
             if let Some(won) = self.collect(recorder) {
@@ -314,7 +323,8 @@ impl Race<'_> {
             recorder.learn(Fact::SynRoundTrip(rtt));
         }
         let local = won.socket.local_addr().ok().and_then(|address| address.as_socket());
-        Dialed { stream: StampedStream::new(won.socket, self.dialer.sync), remote: won.to, local, established }
+        let stream = StampedStream::new(won.socket, self.dialer.sync);
+        Dialed { stream, remote: won.to, local, established, lookup: None }
     }
 
     fn refused(&mut self, id: AttemptId, to: SocketAddr, errno: Errno, recorder: &mut Recorder) {
@@ -327,7 +337,12 @@ impl Race<'_> {
 
     fn ended(&self, ended: Ended) -> Failure {
         let out: Vec<String> = self.in_flight.iter().map(|attempt| attempt.to.to_string()).collect();
-        fault::ended(Phase::Connect, ended, &format!("connecting to {}", out.join(", ")))
+        let doing = match (out.as_slice(), self.refused_by()) {
+            ([], refused) => format!("waiting for other addresses than those that failed ({refused})"),
+            (out, refused) if refused.is_empty() => format!("connecting to {}", out.join(", ")),
+            (out, refused) => format!("connecting to {} (before: {refused})", out.join(", ")),
+        };
+        fault::ended(Phase::Connect, ended, &doing)
     }
 
     /// The most telling refusal: that nobody listens says more than that nobody answers.
@@ -344,9 +359,12 @@ impl Race<'_> {
                 Lookup::failure,
             );
         };
-        let each: Vec<String> =
-            self.refusals.iter().map(|(to, errno)| format!("{to}: {}", errno.desc().to_lowercase())).collect();
-        fault(Phase::Connect, refusal_code(*errno), each.join("; "))
+        fault(Phase::Connect, refusal_code(*errno), self.refused_by())
+    }
+
+    fn refused_by(&self) -> String {
+        let each = self.refusals.iter().map(|(to, errno)| format!("{to}: {}", errno.desc().to_lowercase()));
+        each.collect::<Vec<String>>().join("; ")
     }
 
     /// Attempts that are still out lost the race; resolution ended where its answer was used.

@@ -163,7 +163,8 @@ impl<'p> Probe<'p> {
     ) -> (Trace, Option<String>) {
         let sync = clock::sync();
         let mut recorder = Recorder::default();
-        let mut hop = request::Hop { probe: self, request, tls, sync, recorder: &mut recorder, location: None };
+        let mut hop =
+            request::Hop { probe: self, request, tls, sync, recorder: &mut recorder, location: None, lookup: None };
         if let Err(failure) = hop.run(kept, body) {
             hop.recorder.fail(failure);
         }

@@ -6,7 +6,8 @@ use url::Url;
 
 use super::connect::{self, Dialer};
 use super::deadline::Deadline;
-use super::http::{BodySink, Connection, ExchangeLog, Head, Protocol, RequestContext};
+use super::dns::Lookup;
+use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol, RequestContext};
 use super::recorder::Recorder;
 use super::socket::StampedStream;
 use super::stream::Stream;
@@ -25,15 +26,26 @@ pub(super) struct Hop<'a> {
     pub(super) recorder: &'a mut Recorder,
     /// The response's `Location`, as it came.
     pub(super) location: Option<String>,
+    /// Queries that may still be out while the request is under way.
+    pub(super) lookup: Option<Lookup>,
 }
 
 impl Hop<'_> {
-    /// Makes the request, on the kept connection if it leads to the same origin and still stands.
+    /// Makes the request, and records what came of it and of queries that nobody had to wait for.
     pub(super) fn run<'b>(
         &mut self,
         kept: &mut Option<Kept>,
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> Result<(), Failure> {
+        let result = self.request(kept, body);
+        if let Some(mut lookup) = self.lookup.take() {
+            lookup.take_in(self.recorder);
+        }
+        result
+    }
+
+    /// Makes the request, on the kept connection if it leads to the same origin and still stands.
+    fn request<'b>(&mut self, kept: &mut Option<Kept>, body: Option<&'b mut (dyn Write + 'b)>) -> Result<(), Failure> {
         let plan = self.probe.plan;
         let start = clock::now();
         let total = Deadline::after(start, plan.limits.total, &self.probe.interrupt);
@@ -47,7 +59,9 @@ impl Hop<'_> {
             }
             None => self.open(&ready)?,
         };
-        self.recorder.learn(Fact::Connected(endpoints.clone()));
+        if endpoints.reused {
+            self.recorder.learn(Fact::Connected(endpoints.clone()));
+        }
         let result = self.exchange(&mut connection, body, &total);
         if let Some(counters) = connection.counters() {
             self.recorder.learn(Fact::Transport(counters));
@@ -75,7 +89,7 @@ impl Hop<'_> {
         if matches!(self.probe.plan.redirects, Redirects::Follow { .. }) {
             sink.leave_out_redirects();
         }
-        let result = connection.exchange(&head, payload, &mut sink, &mut log, deadline);
+        let result = connection.exchange(Call { head: &head, body: payload, sink: &mut sink, log: &mut log, deadline });
         if log.head_bytes_sent > 0 {
             self.recorder.learn(Fact::Request(RequestHead {
                 version: connection.version().to_owned(),
@@ -94,6 +108,8 @@ impl Hop<'_> {
     /// Resolves, connects, shakes hands.
     fn open(&mut self, deadline: &Deadline) -> Result<(Connection, Endpoints), Failure> {
         let (stream, endpoints) = self.connect(deadline)?;
+        // Now, and not when TLS is there: a handshake that fails has failed with somebody.
+        self.recorder.learn(Fact::Connected(endpoints.clone()));
         let url = &self.request.url;
         let version = self.probe.plan.http;
         if url.scheme() != "https" {
@@ -135,7 +151,8 @@ impl Hop<'_> {
             sync: self.sync,
             port: to_port,
         };
-        let connection = dialer.race(addresses, self.recorder, deadline)?;
+        let mut connection = dialer.race(addresses, self.recorder, deadline)?;
+        self.lookup = connection.lookup.take();
         let endpoints = Endpoints {
             reused: false,
             local: connection.local.map(|address| address.to_string()),

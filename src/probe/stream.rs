@@ -181,6 +181,11 @@ impl Stream {
         self.stamped_mut().wait(interest, deadline)
     }
 
+    /// Bytes of the TCP stream written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.stamped().written()
+    }
+
     /// When the byte before `offset` left.
     pub(crate) fn left(&mut self, offset: u64) -> Option<Left> {
         self.stamped_mut().left(offset)

@@ -3,7 +3,7 @@
 
 use super::deadline::Deadline;
 use super::fault::fault;
-use super::http::{BodySink, Connection, ExchangeLog, Head, Protocol};
+use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol};
 use super::socket::{Arrival, StampedStream};
 use super::stream::Stream;
 use crate::event::{Failure, FailureCode, Phase};
@@ -20,17 +20,18 @@ pub(super) fn open(
     let mut connection = Connection::new(Stream::plain(stream), Protocol::H1);
     let mut log = ExchangeLog::default();
     let head = Head::connect(&format!("{host}:{port}"), proxy.credentials.as_ref());
-    connection
-        .exchange(&head, &[], &mut BodySink::as_is(None), &mut log, deadline)
-        .map_err(|failure| charge_to_connect(&failure, proxy))?;
-    let status = log.head.as_ref().map_or(0, |head| head.status);
+    let mut nowhere = BodySink::as_is(None);
+    let call = Call { head: &head, body: &[], sink: &mut nowhere, log: &mut log, deadline };
+    let exchanged = connection.exchange(call);
     let refused = |why: String| fault(Phase::Connect, FailureCode::ConnectProxyRefused, why);
-    if !(200..300).contains(&status) {
+    // A proxy that has refused has refused, whatever became of the body in which it says why.
+    if let Some(status) = log.head.as_ref().map(|head| head.status).filter(|status| !(200..300).contains(status)) {
         let hint = if status == 407 { " (it wants credentials: -x http://user:password@host:port)" } else { "" };
         let message =
             format!("the proxy {}:{} answered {status} to CONNECT {host}:{port}{hint}", proxy.host, proxy.port);
         return Err(refused(message));
     }
+    exchanged.map_err(|failure| charge_to_connect(&failure, proxy))?;
     let established = log.head_complete;
     let stream = connection.into_clear_stream();
     stream.zip(established).ok_or_else(|| refused("the proxy ended the tunnel at once".to_owned()))

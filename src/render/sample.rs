@@ -155,7 +155,7 @@ pub(crate) fn troubled() -> Trace {
             "wait": {"network_ns": 16_000_000, "server_ns": 104_000_000, "server_low_ns": 103_200_000,
                 "server_high_ns": 104_000_000, "method": "min_rtt_and_ack"},
             "transport": {"min_rtt_ns": 16_000_000, "rtt_ns": 48_000_000, "retransmits": 3, "lost": 1},
-            "client": {"lag_ns": 2_187_000},
+            "client": {"lag_ns": 62_187_000},
         }),
     )
 }

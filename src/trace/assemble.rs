@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::redact::{redact_headers, redact_url};
 use super::sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
+use super::server_timing::metrics;
 use super::{Context, Outcome, Schema, Subject, Timeline, Trace, WaitSplit};
 use crate::event::{
     Answer, Attempt, AttemptId, Certificate, DnsSource, Endpoints, Event, Evidence, Fact, Failure, Mark, Moment, Phase,
@@ -38,6 +39,7 @@ impl Trace {
             dns: dns(&facts, &at),
             connect: connect(&facts, &at),
             tls: tls(&facts, &at),
+            server_timing: facts.response.as_ref().map(|head| metrics(&head.headers)).unwrap_or_default(),
             response: response(&facts, &at),
             request: facts.request,
             transport: facts.transport,

@@ -10,6 +10,7 @@ mod assemble;
 mod id;
 mod redact;
 mod sections;
+mod server_timing;
 mod timeline;
 mod wait;
 
@@ -24,6 +25,7 @@ use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
 pub use id::{TraceId, TraceIdError};
 pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
+pub use server_timing::ServerMetric;
 pub use timeline::{Span, Timeline, TimelineError};
 pub use wait::{Method, WaitSplit};
 
@@ -67,6 +69,9 @@ pub struct Trace {
     pub transport: Option<TransportCounters>,
     /// What this program itself cost.
     pub client: Client,
+    /// What the server says of its own time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_timing: Vec<ServerMetric>,
 }
 
 /// The one version of the JSON form.

@@ -48,11 +48,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Command, clap::
 
 /// Everything that clap knows about this program's arguments.
 fn command() -> clap::Command {
-    let names: Vec<String> =
-        flags::Program::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    names.into_iter().fold(flags::Program::command(), |program, name| {
-        program.mut_subcommand(name, |command| command.mut_args(value_as_it_is))
-    })
+    flags::Program::command().mut_subcommands(|command| command.mut_args(value_as_it_is))
 }
 
 /// As in curl, the word after a flag that takes a value is its value, whatever it begins with.

@@ -420,6 +420,7 @@ fn output_is_as_asked() {
         (&["--save", "s.jsonl"], Output { save: Some("s.jsonl".into()), ..default.clone() }),
         (&["--chart", "c.svg"], Output { chart: Some(chart), ..default.clone() }),
         (&["-s"], Output { verbosity: Verbosity::Silent, ..default.clone() }),
+        (&["-sS"], default.clone()),
         (&["-v"], Output { verbosity: Verbosity::Verbose, ..default.clone() }),
         (&["-sv"], Output { verbosity: Verbosity::Verbose, ..default.clone() }),
         (&["-f"], Output { status: StatusRule::FailFrom400, ..default.clone() }),

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 
 use hickory_proto::rr::Name;
 
-use super::exchange::{Exchanged, NoAnswer, Server, Wire};
+use super::exchange::{Call, Exchanged, NoAnswer, Server, Wire};
 use super::message::{Record, parse_name, without_root};
 use super::{Update, tell};
 use crate::event::{Answer, Event, Fact, Failure, FailureCode, Moment, Phase, QueryId, Question};
@@ -83,7 +83,7 @@ impl Asker {
     fn ask_for(&self, name: &Name) -> Named {
         let mut failure = None;
         let mut sent_before = 0;
-        for _ in 0..self.attempts {
+        'asking: for _ in 0..self.attempts {
             for server in self.servers.iter() {
                 let exchanged = self.ask_server(server, name, sent_before);
                 sent_before += 1;
@@ -102,7 +102,7 @@ impl Asker {
                     Err(no_answer) => failure = Some(no_answer.explain(server, &without_root(name))),
                 }
                 if self.deadline.check().is_err() {
-                    break;
+                    break 'asking;
                 }
             }
         }
@@ -136,19 +136,23 @@ impl Asker {
         };
         self.tell(vec![Event::Learned(Fact::Question(id, question))]);
         let deadline = self.deadline.within(self.timeout);
-        let call = super::exchange::Call {
+        let begun = clock::now();
+        let sent = |mark| self.tell(vec![Event::Observed(Moment::QuerySent(id), mark)]);
+        let call = Call {
             interface: self.interface.as_ref(),
             tls: &self.tls,
             sync: self.sync,
             deadline: &deadline,
             name,
             record: self.record,
+            handed: &sent,
         };
         let Exchanged { left, outcome } = call.exchange(server, wire);
 
         let mut observed = Recorder::default();
-        for mark in left.into_iter().flat_map(super::super::socket::Left::marks) {
-            observed.observe(Moment::QuerySent(id), mark);
+        match left {
+            Some(left) => left.marks().for_each(|mark| observed.observe(Moment::QuerySent(id), mark)),
+            None => observed.noticed(Moment::QuerySent(id), begun),
         }
         match &outcome {
             Ok((answer, arrival)) => {
@@ -163,5 +167,135 @@ impl Asker {
 
     fn tell(&self, events: Vec<Event>) {
         tell(&self.updates, &self.bell, Update::Observed(events));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
+
+    use hickory_proto::op::{Message, OpCode};
+    use hickory_proto::rr::rdata::A;
+    use hickory_proto::rr::{RData, Record as ResourceRecord};
+
+    use super::*;
+    use crate::probe::Interrupt;
+    use crate::target::TlsOptions;
+
+    /// Long enough for an answer on a busy machine, short enough to wait for.
+    const TIMEOUT: Nanos = Nanos::from_millis(300);
+
+    /// The datagrams with which a server answers the n-th one; none where that is lost.
+    type Answers = fn(usize, &[u8]) -> Vec<Vec<u8>>;
+
+    fn right(_: usize, query: &[u8]) -> Vec<Vec<u8>> {
+        let query = Message::from_vec(query).unwrap();
+        let mut message = Message::response(query.metadata.id, OpCode::Query);
+        message.add_answer(ResourceRecord::from_rdata(
+            query.queries[0].name().clone(),
+            60,
+            RData::A(A::new(127, 0, 0, 1)),
+        ));
+        message.add_queries(query.queries);
+        vec![message.to_vec().unwrap()]
+    }
+
+    fn lost(_: usize, _: &[u8]) -> Vec<Vec<u8>> {
+        vec![]
+    }
+
+    fn first_lost(number: usize, query: &[u8]) -> Vec<Vec<u8>> {
+        if number == 0 { vec![] } else { right(number, query) }
+    }
+
+    fn noise(_: usize, _: &[u8]) -> Vec<Vec<u8>> {
+        vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()]
+    }
+
+    /// A name server whose thread ends with the test's process.
+    fn server(answers: Answers) -> Server {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut buffer = [0; 2_048];
+            for number in 0.. {
+                let Ok((length, client)) = socket.recv_from(&mut buffer) else { continue };
+                for answer in answers(number, &buffer[..length]) {
+                    let _ = socket.send_to(&answer, client);
+                }
+            }
+        });
+        Server::Plain(address)
+    }
+
+    /// Asks these servers in order; gives the result and how often each question had been sent before.
+    fn ask(servers: &[Answers], within: Nanos) -> (Result<FamilyAnswer, Failure>, Vec<(u32, bool)>) {
+        let (updates, received) = channel();
+        let (bell, _rung) = UnixStream::pair().unwrap();
+        let asker = Asker {
+            servers: Arc::new(servers.iter().map(|answers| server(*answers)).collect()),
+            interface: None,
+            tls: TlsClient::new(&TlsOptions::default()).unwrap(),
+            candidates: vec!["www.wirefall.test".to_owned()],
+            record: Record::A,
+            timeout: TIMEOUT,
+            attempts: 2,
+            queries: Arc::default(),
+            sync: clock::sync(),
+            deadline: Deadline::after(clock::now(), within, &Interrupt::new()),
+            updates,
+            bell,
+        };
+        let result = asker.ask_all();
+        drop(asker);
+        (result, sent(&received))
+    }
+
+    /// For each query how often it had been sent before, and whether it is known when it was sent.
+    fn sent(received: &Receiver<Update>) -> Vec<(u32, bool)> {
+        let events: Vec<Event> = received
+            .iter()
+            .flat_map(|update| match update {
+                Update::Observed(events) => events,
+                Update::Done(..) => vec![],
+            })
+            .collect();
+        let is_stamped = |id: QueryId| {
+            events.iter().any(|event| matches!(event, Event::Observed(Moment::QuerySent(sent), _) if *sent == id))
+        };
+        let questions = events.iter().filter_map(|event| match event {
+            Event::Learned(Fact::Question(id, question)) => Some((question.retries, is_stamped(*id))),
+            _ => None,
+        });
+        questions.collect()
+    }
+
+    fn check(servers: &[Answers], within: Nanos, expect: Result<(), FailureCode>, queries: u32) {
+        let (result, sent) = ask(servers, within);
+        assert_eq!(result.map(|_| ()).map_err(|failure| failure.code), expect);
+        assert_eq!(sent, (0..queries).map(|before| (before, true)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_lost_datagram_is_sent_again_to_the_next_server_and_then_to_the_first() {
+        let minute = Nanos::from_secs(60);
+        check(&[right], minute, Ok(()), 1);
+        check(&[first_lost], minute, Ok(()), 2);
+        check(&[lost, right], minute, Ok(()), 2);
+        check(&[first_lost, lost], minute, Ok(()), 3);
+        check(&[lost], minute, Err(FailureCode::DnsTimeout), 2);
+    }
+
+    #[test]
+    fn noise_and_nothing_else_is_malformed() {
+        check(&[noise], Nanos::from_secs(60), Err(FailureCode::DnsMalformed), 2);
+        check(&[noise, right], Nanos::from_secs(60), Ok(()), 2);
+    }
+
+    #[test]
+    fn nothing_is_sent_after_the_deadline() {
+        check(&[lost, lost], Nanos::from_millis(100), Err(FailureCode::DnsTimeout), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! One question to one server, over UDP, TCP, TLS or HTTPS, with the stamps of its query and its answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::rr::Name;
 use nix::poll::PollFlags;
@@ -75,6 +75,8 @@ pub(super) enum NoAnswer {
     TimedOut,
     Interrupted,
     Malformed,
+    /// It was reached, and had no answer to give.
+    Failed(String),
     Unreachable(String),
 }
 
@@ -91,7 +93,10 @@ impl NoAnswer {
     fn from_stream(error: &StreamError) -> Self {
         match error {
             StreamError::Ended(ended) => (*ended).into(),
-            other => Self::Unreachable(format!("{other:?}")),
+            StreamError::Reset(errno) | StreamError::Failed(errno) => {
+                Self::Unreachable(format!("the connection failed: {}", errno.desc().to_lowercase()))
+            }
+            StreamError::Tls(failure) => Self::Unreachable(failure.message.clone()),
         }
     }
 
@@ -103,6 +108,7 @@ impl NoAnswer {
             Self::Malformed => {
                 (FailureCode::DnsMalformed, format!("{server} answered for {name} with something that is not DNS"))
             }
+            Self::Failed(why) => (FailureCode::DnsServerFailure, format!("{server} did not resolve {name}: {why}")),
             Self::Unreachable(why) => (FailureCode::DnsUnreachable, format!("{server} cannot be asked: {why}")),
         };
         fault(Phase::Dns, code, message)
@@ -124,6 +130,8 @@ pub(super) struct Call<'a> {
     pub(super) deadline: &'a Deadline,
     pub(super) name: &'a Name,
     pub(super) record: Record,
+    /// Told when the query was handed to the kernel, as soon as it was: an answer may never come.
+    pub(super) handed: &'a dyn Fn(Mark),
 }
 
 impl Call<'_> {
@@ -143,7 +151,7 @@ impl Call<'_> {
         let unreachable = |error: std::io::Error| NoAnswer::Unreachable(error.to_string());
         let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP)).map_err(unreachable)?;
         socket.set_nonblocking(true).map_err(unreachable)?;
-        connect::bind(&socket, self.interface, server).map_err(unreachable)?;
+        connect::bind(&socket, self.interface_towards(server.ip()), server).map_err(unreachable)?;
         socket.connect(&server.into()).map_err(unreachable)?;
         // Without stamps the user clock serves, and the trace says so.
         let _ = kernel::stamp_departures(&socket);
@@ -152,6 +160,7 @@ impl Call<'_> {
         let query = message::encode(id, self.name, self.record);
         let handed = clock::user_mark(clock::now());
         socket.send(&query).map_err(unreachable)?;
+        (self.handed)(handed);
         *left = Some(Left { handed, kernel: None });
 
         let mut stamps = Vec::new();
@@ -174,8 +183,9 @@ impl Call<'_> {
                     let arrival = Arrival { noticed: clock::now(), kernel: stamp.map(|stamp| self.mark(stamp)) };
                     match message::decode(&buffer[..length], id, self.name, self.record) {
                         Ok(answer) => return Ok((answer, arrival)),
+                        Err(Unusable::Malformed) => return Err(NoAnswer::Malformed),
                         // Anyone may send us a datagram: the answer may still come.
-                        Err(Unusable::Malformed) => malformed = true,
+                        Err(Unusable::Noise) => malformed = true,
                         Err(Unusable::NotOurs) => {}
                     }
                 }
@@ -201,6 +211,9 @@ impl Call<'_> {
         let end = stream.queue(&[&length, query.as_slice()].concat());
         stream.flush(self.deadline).map_err(|error| NoAnswer::from_stream(&error))?;
         *left = stream.left(end);
+        if let Some(left) = left {
+            (self.handed)(left.handed);
+        }
 
         let mut received = Vec::new();
         loop {
@@ -232,11 +245,12 @@ impl Call<'_> {
         let tls_name = (url.scheme() == "https").then_some(host.trim_matches(['[', ']']));
         let stream = self.open(addresses, tls_name, &[b"h2", b"http/1.1"])?;
         let query = message::encode(0, self.name, self.record);
+        (self.handed)(clock::user_mark(clock::now()));
         let Fetched { left: sent, status, body, arrival } =
             http::post_dns_message(stream, url, &query, self.deadline).map_err(|failure| self.failed(failure))?;
         *left = sent;
         if status != 200 {
-            return Err(NoAnswer::Unreachable(format!("it answered with HTTP status {status}")));
+            return Err(NoAnswer::Failed(format!("it answered with HTTP status {status}")));
         }
         let answer = message::decode(&body, 0, self.name, self.record).map_err(|_| NoAnswer::Malformed)?;
         Ok((answer, arrival))
@@ -244,12 +258,22 @@ impl Call<'_> {
 
     fn open(&self, addresses: &[SocketAddr], tls_name: Option<&str>, alpn: &[&[u8]]) -> Result<Stream, NoAnswer> {
         let mut unrecorded = Recorder::default();
-        let Dialed { stream, .. } = connect::dial(addresses, self.interface, self.sync, self.deadline)
-            .map_err(|failure| self.failed(failure))?;
+        let interface = addresses.first().and_then(|server| self.interface_towards(server.ip()));
+        let Dialed { stream, .. } =
+            connect::dial(addresses, interface, self.sync, self.deadline).map_err(|failure| self.failed(failure))?;
         let Some(name) = tls_name else { return Ok(Stream::plain(stream)) };
         TlsStream::handshake(stream, self.tls, name, alpn, &mut unrecorded, self.deadline)
             .map(Stream::tls)
             .map_err(|failure| self.failed(failure))
+    }
+
+    /// What a socket towards `server` is bound to. A name server on this host, such as the stub resolver of 127.0.0.53, is
+    /// not behind any interface, and an address of the other family cannot be bound to at all.
+    fn interface_towards(&self, server: IpAddr) -> Option<&Interface> {
+        self.interface.filter(|interface| match interface {
+            Interface::Device(_) => !server.is_loopback(),
+            Interface::Address(address) => !server.is_loopback() && address.is_ipv4() == server.is_ipv4(),
+        })
     }
 
     fn failed(&self, failure: Failure) -> NoAnswer {

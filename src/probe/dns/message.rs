@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
 use crate::event::Answer;
 
@@ -67,15 +68,17 @@ pub(super) fn encode(id: u16, name: &Name, record: Record) -> Vec<u8> {
 /// Why bytes are no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// Not a DNS message.
+    /// The answer to this question by its id, but it cannot be read: no better one will follow.
     Malformed,
+    /// Not a DNS message, and nothing says that it has to do with this question.
+    Noise,
     /// A DNS message, but not the answer to this question: a stray or a forgery.
     NotOurs,
 }
 
 /// The answer to `name`/`record` asked under `id`.
 pub(super) fn decode(bytes: &[u8], id: u16, name: &Name, record: Record) -> Result<Answer, Unusable> {
-    let message = Message::from_vec(bytes).map_err(|_| Unusable::Malformed)?;
+    let Ok(message) = Message::from_vec(bytes) else { return unreadable(bytes, id) };
     let header = &message.metadata;
     let asked = |query: &Query| {
         query.name() == name && query.query_type() == record.record_type() && query.query_class() == DNSClass::IN
@@ -90,6 +93,18 @@ pub(super) fn decode(bytes: &[u8], id: u16, name: &Name, record: Record) -> Resu
         return Err(Unusable::NotOurs);
     }
     Ok(follow(&message, name))
+}
+
+/// An answer may be cut anywhere, so that it cannot be read, as long as its header says so (RFC 2181 §9).
+fn unreadable(bytes: &[u8], id: u16) -> Result<Answer, Unusable> {
+    match Header::read(&mut BinDecoder::new(bytes)) {
+        Ok(header) if header.id != id || header.message_type != MessageType::Response => Err(Unusable::Noise),
+        Ok(header) if header.truncation => {
+            Ok(Answer { rcode: mnemonic(header.response_code), truncated: true, ..Answer::default() })
+        }
+        Ok(_) => Err(Unusable::Malformed),
+        Err(_) => Err(Unusable::Noise),
+    }
 }
 
 /// Follows the chain of aliases from `name` through the answer section, in whatever order its records stand.
@@ -205,7 +220,20 @@ mod tests {
         assert_eq!(decode(&bytes, 7, &asked, Record::Aaaa), Err(Unusable::NotOurs));
         assert_eq!(decode(&bytes, 7, &name("example.com"), Record::A), Err(Unusable::NotOurs));
         assert_eq!(decode(&encode(7, &asked, Record::A), 7, &asked, Record::A), Err(Unusable::NotOurs));
-        assert_eq!(decode(b"HTTP/1.1 400", 7, &asked, Record::A), Err(Unusable::Malformed));
+        assert_eq!(decode(b"HTTP/1.1 400", 7, &asked, Record::A), Err(Unusable::Noise));
+        assert_eq!(decode(b"", 7, &asked, Record::A), Err(Unusable::Noise));
+    }
+
+    #[test]
+    fn an_answer_cut_in_the_middle_is_truncated_if_it_says_so_and_malformed_if_not() {
+        let asked = name("www.example.com");
+        let mut bytes = reply(7, vec![("www.example.com", 1, a(1))]);
+        bytes.truncate(bytes.len() - 2);
+        assert_eq!(decode(&bytes, 7, &asked, Record::A), Err(Unusable::Malformed));
+        assert_eq!(decode(&bytes, 8, &asked, Record::A), Err(Unusable::Noise));
+        bytes[2] |= 0b10;
+        let answer = decode(&bytes, 7, &asked, Record::A).unwrap();
+        assert_eq!((answer.rcode.as_str(), answer.truncated), ("NOERROR", true));
     }
 
     #[test]

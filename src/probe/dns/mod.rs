@@ -161,10 +161,11 @@ impl Resolver {
             DnsServers::System => self.system.servers.iter().copied().map(Server::Plain).collect(),
             DnsServers::Plain(servers) => servers.iter().copied().map(Server::Plain).collect(),
             DnsServers::Tls(servers) => {
+                // Reaching the server is part of resolving the name.
+                recorder.noticed(Moment::Start, super::clock::now());
                 servers.iter().map(|(address, name)| Server::Tls(*address, name.clone())).collect()
             }
             DnsServers::Https(url) => {
-                // Reaching the server is part of resolving the name.
                 recorder.noticed(Moment::Start, super::clock::now());
                 let addresses = self.addresses_of_doh_server(url, sync, deadline)?;
                 vec![Server::Https(url.clone(), addresses)]
@@ -279,7 +280,8 @@ impl Lookup {
             FailureCode::DnsServerFailure => 1,
             FailureCode::DnsMalformed => 2,
             FailureCode::DnsTimeout => 3,
-            _ => 4,
+            FailureCode::DnsUnreachable => 4,
+            _ => 5,
         };
         let failures = self.answers.iter().filter_map(|(_, answer)| answer.as_ref().err());
         failures.min_by_key(|failure| telling(failure)).cloned().unwrap_or_else(|| {

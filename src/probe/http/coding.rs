@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use brotli_decompressor::DecompressorWriter;
-use flate2::write::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use crate::event::{Failure, FailureCode, Phase, ResponseHead};
 use crate::probe::fault::fault;
@@ -16,6 +16,9 @@ pub(super) const OFFERED: &str = "gzip, deflate, br";
 pub(crate) struct BodySink<'a> {
     out: Option<&'a mut dyn Write>,
     coding: ContentCoding,
+    /// What the head says of the body, until its first byte is there.
+    named: Option<Coding>,
+    /// Made with the body's first byte: a body without any, as that of a HEAD, is in no coding.
     decoder: Option<Decoder>,
     redirects: RedirectBodies,
 }
@@ -35,7 +38,7 @@ impl std::fmt::Debug for BodySink<'_> {
 impl<'a> BodySink<'a> {
     /// Bodies are written to `out`, decoded if `coding` says so; without `out` they are counted only.
     pub(crate) fn new(out: Option<&'a mut dyn Write>, coding: ContentCoding) -> Self {
-        Self { out, coding, decoder: None, redirects: RedirectBodies::Written }
+        Self { out, coding, named: None, decoder: None, redirects: RedirectBodies::Written }
     }
 
     /// The bodies of redirects are counted only: they will be followed.
@@ -50,7 +53,7 @@ impl<'a> BodySink<'a> {
 
     /// The head is known, and with it the coding of the body.
     pub(super) fn begin(&mut self, head: &ResponseHead) -> Result<(), Failure> {
-        self.decoder = None;
+        (self.named, self.decoder) = (None, None);
         let headers = &head.headers;
         let is_redirect =
             matches!(head.status, 301..=303 | 307 | 308) && headers.iter().any(|(name, _)| name == "location");
@@ -61,11 +64,11 @@ impl<'a> BodySink<'a> {
             return Ok(());
         }
         let coding = headers.iter().find(|(name, _)| name == "content-encoding").map(|(_, value)| value.as_str());
-        self.decoder = match coding.unwrap_or("identity").to_ascii_lowercase().as_str() {
+        self.named = match coding.unwrap_or("identity").to_ascii_lowercase().as_str() {
             "identity" | "" => None,
-            "gzip" | "x-gzip" => Some(Decoder::Gzip(MultiGzDecoder::new(Vec::new()))),
-            "deflate" => Some(Decoder::Deflate(ZlibDecoder::new(Vec::new()))),
-            "br" => Some(Decoder::Brotli(Box::new(DecompressorWriter::new(Vec::new(), 4_096)))),
+            "gzip" | "x-gzip" => Some(Coding::Gzip),
+            "deflate" => Some(Coding::Deflate),
+            "br" => Some(Coding::Brotli),
             other => return Err(bad(&format!("the body is coded as {other}, which was not asked for"))),
         };
         Ok(())
@@ -74,6 +77,11 @@ impl<'a> BodySink<'a> {
     /// Body bytes as they came.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let Some(out) = &mut self.out else { return Ok(()) };
+        if let Some(first) = bytes.first()
+            && let Some(coding) = self.named.take()
+        {
+            self.decoder = Some(Decoder::new(coding, *first));
+        }
         let written = match &mut self.decoder {
             None => out.write_all(bytes),
             Some(decoder) => {
@@ -99,16 +107,40 @@ fn bad(message: &str) -> Failure {
     fault(Phase::Receive, FailureCode::HttpBadContentCoding, message)
 }
 
+/// The codings that are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+}
+
 enum Decoder {
     Gzip(MultiGzDecoder<Vec<u8>>),
-    Deflate(ZlibDecoder<Vec<u8>>),
+    Zlib(ZlibDecoder<Vec<u8>>),
+    Deflate(DeflateDecoder<Vec<u8>>),
     Brotli(Box<DecompressorWriter<Vec<u8>>>),
 }
 
 impl Decoder {
+    /// The decoder of a body that begins with the byte `first`. The coding "deflate" is the zlib format (RFC 9110 §8.4.1.2),
+    /// the first byte of which ends in 8 (RFC 1950 §2.2); some servers send the compressed bytes without it.
+    fn new(coding: Coding, first: u8) -> Self {
+        match coding {
+            Coding::Gzip => Self::Gzip(MultiGzDecoder::new(Vec::new())),
+            Coding::Deflate if first & 0xf == 8 => Self::Zlib(ZlibDecoder::new(Vec::new())),
+            Coding::Deflate => Self::Deflate(DeflateDecoder::new(Vec::new())),
+            Coding::Brotli => Self::Brotli(Box::new(DecompressorWriter::new(Vec::new(), 4_096))),
+        }
+    }
+
     fn decode(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Self::Gzip(decoder) => {
+                decoder.write_all(bytes)?;
+                Ok(std::mem::take(decoder.get_mut()))
+            }
+            Self::Zlib(decoder) => {
                 decoder.write_all(bytes)?;
                 Ok(std::mem::take(decoder.get_mut()))
             }
@@ -129,6 +161,7 @@ impl Decoder {
                 decoder.try_finish()?;
                 decoder.finish()
             }
+            Self::Zlib(decoder) => decoder.finish(),
             Self::Deflate(decoder) => decoder.finish(),
             Self::Brotli(decoder) => decoder.into_inner().map_err(|_| io::ErrorKind::UnexpectedEof.into()),
         }
@@ -202,14 +235,19 @@ mod tests {
         // `printf hi | brotli | xxd`
         assert_eq!(decoded("br", &[&[0x8b, 0x00, 0x80, 0x68, 0x69, 0x03]]).unwrap(), b"hi");
         assert_eq!(decoded("identity", &[b"as it is"]).unwrap(), b"as it is");
+        assert_eq!(decoded("gzip", &[]).unwrap(), b"");
     }
 
     #[test]
     fn what_is_not_in_its_coding_is_an_error() {
         let coded = gzip("where do the milliseconds go?");
-        for (coding, body) in
-            [("gzip", b"plain".as_slice()), ("deflate", b"plain"), ("zstd", b""), ("gzip", &coded[..20])]
-        {
+        for (coding, body) in [
+            ("gzip", b"plain".as_slice()),
+            ("deflate", b"plain"),
+            ("zstd", b""),
+            ("gzip", &coded[..20]),
+            ("br", &[0x8b, 0x00, 0x80]),
+        ] {
             assert_eq!(decoded(coding, &[body]), Err(FailureCode::HttpBadContentCoding), "{coding}");
         }
     }

@@ -12,6 +12,9 @@ use crate::target::{ContentCoding, Credentials, HeaderField, Request};
 /// What the client says it is.
 const USER_AGENT: &str = concat!("wirefall/", env!("CARGO_PKG_VERSION"));
 
+/// What a body is if nobody says otherwise.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A request's head, independent of the version of HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -63,8 +66,13 @@ impl Head {
             HeaderField::Set { name, value } => Some((name.clone(), value.clone())),
             HeaderField::Remove { .. } => None,
         }));
-        if let Some(body) = &request.body {
-            fields.extend(added("Content-Length", body.len().to_string()));
+        if let Some(body) = &request.body
+            && let Some(length) = added("Content-Length", body.len().to_string())
+        {
+            // The type of a form, which `-d` adds behind the user's fields, comes last in curl.
+            let form = fields.pop_if(|(name, value)| name == "Content-Type" && value == FORM);
+            fields.push(length);
+            fields.extend(form);
         }
         let path = path_and_query(url);
         let target = match context {
@@ -123,7 +131,8 @@ impl Head {
     pub(super) fn to_h1(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target, self.authority);
         for (name, value) in &self.fields {
-            text.extend([name, ": ", value, "\r\n"]);
+            let colon = if value.is_empty() { ":" } else { ": " };
+            text.extend([name, colon, value, "\r\n"]);
         }
         text.push_str("\r\n");
         text.into_bytes()

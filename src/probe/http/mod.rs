@@ -25,6 +25,16 @@ pub(crate) use log::ExchangeLog;
 /// The longest response head that is accepted, all 1xx responses together.
 const LONGEST_HEAD: usize = 256 * 1_024;
 
+/// One request to be made, and where what comes of it goes.
+#[derive(Debug)]
+pub(crate) struct Call<'a, 's> {
+    pub(crate) head: &'a Head,
+    pub(crate) body: &'a [u8],
+    pub(crate) sink: &'a mut BodySink<'s>,
+    pub(crate) log: &'a mut ExchangeLog,
+    pub(crate) deadline: &'a Deadline,
+}
+
 /// A connection that HTTP is spoken on.
 #[derive(Debug)]
 pub(crate) enum Connection {
@@ -51,18 +61,11 @@ impl Connection {
         }
     }
 
-    /// One request and its response. `log` has what was seen also where this fails.
-    pub(crate) fn exchange(
-        &mut self,
-        head: &Head,
-        body: &[u8],
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
+    /// One request and its response. The call's log has what was seen also where this fails.
+    pub(crate) fn exchange(&mut self, mut call: Call<'_, '_>) -> Result<(), Failure> {
         match self {
-            Self::H1(session) => session.exchange(head, body, sink, log, deadline),
-            Self::H2(session) => session.exchange(head, body, sink, log, deadline),
+            Self::H1(session) => session.exchange(&mut call),
+            Self::H2(session) => session.exchange(&mut call),
         }
     }
 
@@ -148,7 +151,8 @@ pub(crate) fn post_dns_message(
     let mut log = ExchangeLog::default();
     let mut body = coding::Bounded::new(usize::from(u16::MAX));
     let mut sink = BodySink::as_is(Some(&mut body));
-    connection.exchange(&Head::dns_message(url, message.len()), message, &mut sink, &mut log, deadline)?;
+    let head = Head::dns_message(url, message.len());
+    connection.exchange(Call { head: &head, body: message, sink: &mut sink, log: &mut log, deadline })?;
     let missing = || fault::closed(Phase::Dns, "waiting for a DNS answer");
     let arrival = log.last_byte.ok_or_else(missing)?;
     let status = log.head.as_ref().ok_or_else(missing)?.status;

@@ -6,6 +6,7 @@ use std::io::{self, IoSliceMut};
 use std::mem::size_of;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -19,7 +20,7 @@ use super::{Departure, KernelStamp, Stage, TcpState};
 use crate::time::{Nanos, Timestamp};
 
 /// The kernel stamps packets only while some socket wants stamps, and switches that on a moment after it is asked: one
-/// socket that wants them stays open as long as this lives.
+/// socket that wants them stays open as long as this lives. Once it exists, stamps are on.
 #[derive(Debug)]
 pub(crate) struct StampedSockets {
     _keeper: Socket,
@@ -30,8 +31,26 @@ impl StampedSockets {
         let keeper = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         keeper.bind(&std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         stamp_arrivals(&keeper)?;
+        await_stamps(&keeper)?;
         Ok(Self { _keeper: keeper })
     }
+}
+
+/// Sends datagrams to itself until one arrives with a stamp: the first answers of a run would have none otherwise. Gives up
+/// after some milliseconds, since what follows works without stamps, too.
+fn await_stamps(keeper: &Socket) -> io::Result<()> {
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_micros(200);
+    keeper.connect(&keeper.local_addr()?)?;
+    for _ in 0..TRIES {
+        keeper.send(&[0])?;
+        // A datagram may also be late: the next one comes after the pause.
+        if matches!(receive(keeper, &mut [0]), Ok((_, Some(_)))) {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }
 
 fn arrivals() -> TimestampingFlag {
@@ -159,4 +178,25 @@ pub(crate) fn tcp_state(socket: &Socket) -> Option<TcpState> {
         lost: info.tcpi_lost,
         receive_mss: info.tcpi_rcv_mss,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    /// Whether stamps were off before is up to the rest of the machine: this is worth most where nothing else runs.
+    #[test]
+    fn what_arrives_first_has_a_stamp_already() {
+        let _stamps = StampedSockets::keep().unwrap();
+        let socket = Socket::from(UdpSocket::bind("127.0.0.1:0").unwrap());
+        stamp_arrivals(&socket).unwrap();
+        socket.connect(&socket.local_addr().unwrap()).unwrap();
+        socket.send(&[0]).unwrap();
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        socket.peek(&mut byte).unwrap();
+        let (length, stamp) = receive(&socket, &mut [0]).unwrap();
+        assert_eq!((length, stamp.is_some()), (1, true));
+    }
 }

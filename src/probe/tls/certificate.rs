@@ -33,11 +33,20 @@ pub(super) fn is_self_issued(der: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(der).is_ok_and(|(_, certificate)| certificate.subject() == certificate.issuer())
 }
 
-/// Whether a certificate is valid at a time, in seconds since 1970.
-pub(super) fn is_valid_at(der: &CertificateDer<'_>, epoch_seconds: u64) -> bool {
+/// Whether a certificate is valid at a time, in seconds since 1970; what cannot be parsed never is.
+pub(super) fn validity_at(der: &CertificateDer<'_>, epoch_seconds: u64) -> Validity {
     let at = i64::try_from(epoch_seconds).ok().and_then(|seconds| ASN1Time::from_timestamp(seconds).ok());
-    X509Certificate::from_der(der)
-        .ok()
-        .zip(at)
-        .is_some_and(|((_, certificate), at)| certificate.validity().is_valid_at(at))
+    match (X509Certificate::from_der(der), at) {
+        (Ok((_, certificate)), Some(at)) if certificate.validity().is_valid_at(at) => Validity::Valid,
+        (Ok((_, certificate)), Some(at)) if at < certificate.validity().not_before => Validity::NotYet,
+        _ => Validity::NoLonger,
+    }
+}
+
+/// Where a time lies with regard to a certificate's validity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Validity {
+    NotYet,
+    Valid,
+    NoLonger,
 }

@@ -80,11 +80,14 @@ impl TlsStream {
                 Progress::Made(false) => return Err(fault::closed(Phase::Tls, DOING)),
                 Progress::Made(true) => {
                     while self.session.is_handshaking()
-                        && let Some(arrivals) = self.next_record().map_err(fail)?
+                        && let Some(record) = self.next_record()
                     {
-                        flights.server_hello.get_or_insert(arrivals.first);
+                        if record.is_handshake() {
+                            flights.server_hello.get_or_insert(record.arrivals.first);
+                        }
+                        self.process(&record).map_err(fail)?;
                         let answered = self.queued_end() > flights.last_end;
-                        last = if answered { Last::Sent } else { Last::Arrived(arrivals.last) };
+                        last = if answered { Last::Sent } else { Last::Arrived(record.arrivals.last) };
                     }
                 }
             }

@@ -25,6 +25,13 @@ pub(super) struct Record {
     pub(super) arrivals: Arrivals,
 }
 
+impl Record {
+    /// Whether it says that it carries handshake messages in clear text (RFC 8446 §5.1), as the first one of a handshake does.
+    pub(super) fn is_handshake(&self) -> bool {
+        self.bytes.first() == Some(&22)
+    }
+}
+
 impl RecordBuffer {
     pub(super) fn push(&mut self, bytes: &[u8], arrivals: Arrivals) {
         self.bytes.extend(bytes);

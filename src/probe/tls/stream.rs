@@ -8,7 +8,7 @@ use rustls::ClientConnection;
 use super::failure;
 use super::records::{Record, RecordBuffer};
 use super::verifier::Witness;
-use crate::probe::socket::{Arrivals, Progress, StampedStream, StreamError};
+use crate::probe::socket::{Progress, StampedStream, StreamError};
 use crate::probe::stream::{Chunk, Inbound, Outbound};
 
 /// Read at once; a record has at most 16 KiB of plaintext.
@@ -134,14 +134,12 @@ impl TlsStream {
         }
     }
 
-    /// The next complete record, processed; its arrivals.
-    pub(super) fn next_record(&mut self) -> Result<Option<Arrivals>, StreamError> {
-        let Some(record) = self.inbound.take() else { return Ok(None) };
-        self.process(&record)?;
-        Ok(Some(record.arrivals))
+    /// The next complete record, for [`TlsStream::process`].
+    pub(super) fn next_record(&mut self) -> Option<Record> {
+        self.inbound.take()
     }
 
-    fn process(&mut self, record: &Record) -> Result<(), StreamError> {
+    pub(super) fn process(&mut self, record: &Record) -> Result<(), StreamError> {
         let mut rest = record.bytes.as_slice();
         while !rest.is_empty() {
             let taken = self.session.read_tls(&mut rest).unwrap_or(0);

@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-use super::certificate;
+use super::certificate::{self, Validity};
 use crate::probe::clock;
 use crate::time::{Monotonic, Timestamp};
 
@@ -26,7 +26,7 @@ pub(super) enum Policy {
     Anyone(rustls::crypto::WebPkiSupportedAlgorithms),
 }
 
-/// What was seen in one handshake.
+/// What was seen in the latest handshake.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     /// The chain as sent, the server's own first.
@@ -35,7 +35,7 @@ pub(super) struct Seen {
     pub(super) verified: Option<Timestamp<Monotonic>>,
 }
 
-/// A verifier for one handshake.
+/// A verifier for one handshake at a time.
 #[derive(Debug)]
 pub(super) struct Witness {
     policy: Policy,
@@ -45,6 +45,11 @@ pub(super) struct Witness {
 impl Witness {
     pub(super) fn new(policy: Policy) -> Self {
         Self { policy, seen: Mutex::default() }
+    }
+
+    /// A handshake begins: nothing of it has been seen.
+    pub(super) fn forget(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -120,8 +125,10 @@ fn trusted_itself(
     name: &ServerName<'_>,
     now: UnixTime,
 ) -> Result<ServerCertVerified, Error> {
-    if !certificate::is_valid_at(certificate, now.as_secs()) {
-        return Err(Error::InvalidCertificate(CertificateError::Expired));
+    match certificate::validity_at(certificate, now.as_secs()) {
+        Validity::Valid => {}
+        Validity::NotYet => return Err(Error::InvalidCertificate(CertificateError::NotValidYet)),
+        Validity::NoLonger => return Err(Error::InvalidCertificate(CertificateError::Expired)),
     }
     rustls::client::verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
     Ok(ServerCertVerified::assertion())

@@ -9,7 +9,7 @@ pub(super) fn milliseconds(length: Nanos) -> String {
     let value = length.as_millis_f64();
     // Each limit is where rounding to the next line's digits would give one digit more.
     let decimals = match value {
-        _ if length == Nanos::ZERO => return "0".to_owned(),
+        // A phase that is there took some time, if less than the stamps can tell.
         ..0.0005 => return "<0.001".to_owned(),
         ..0.0995 => 3,
         ..9.995 => 2,
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn lengths_have_three_digits_that_matter() {
         for (nanos, expect) in [
-            (0, "0"),
+            (0, "<0.001"),
             (400, "<0.001"),
             (81_400, "0.081"),
             (99_600, "0.10"),

@@ -55,6 +55,7 @@ fn summary(dns: &Dns, style: Style) -> Vec<Line> {
 
 fn outcome(query: &DnsQuery, style: Style) -> Line {
     let (paint, word) = match &query.answer {
+        None if query.duration.is_none() => (Paint::Dim, "not awaited"),
         None => (Paint::Bad, "no answer"),
         Some(answer) if answer.truncated => (Paint::Warn, "truncated"),
         Some(answer) if answer.rcode != "NOERROR" => (Paint::Bad, answer.rcode.as_str()),

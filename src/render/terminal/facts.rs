@@ -13,6 +13,8 @@ pub(super) const INDENT: usize = 10;
 const ROOM_FOR_INDENT: usize = 72;
 /// A lag of this program that is worth a line.
 const NOTABLE_LAG: Nanos = Nanos::from_micros(100);
+/// And only where it is more than one part in this many of the whole.
+const NOTABLE_LAG_SHARE: u64 = 50;
 /// A certificate with fewer days left than this is worth a colour.
 const FEW_DAYS: i64 = 14;
 
@@ -192,9 +194,22 @@ pub(super) fn http(trace: &Trace, style: Style) -> Vec<Line> {
     paragraph.finish()
 }
 
+/// What the server says of its own time: durations that lie somewhere inside the wait.
+pub(super) fn server_timing(trace: &Trace, style: Style) -> Vec<Line> {
+    let mut timed = trace.server_timing.iter().filter_map(|metric| Some((&metric.name, metric.duration?))).peekable();
+    if timed.peek().is_none() {
+        return Vec::new();
+    }
+    let says = |paragraph: Paragraph, (name, duration): (&String, Nanos)| {
+        paragraph.part(Paint::Plain, format!("{name} {} ms", millis(duration)))
+    };
+    timed.fold(label("server", Phase::Wait, style), says).finish()
+}
+
 /// The line about this program's own lateness, where it matters.
 pub(super) fn client(trace: &Trace, style: Style) -> Vec<Line> {
-    if trace.client.lag <= NOTABLE_LAG {
+    let share = Nanos::new(trace.total().get() / NOTABLE_LAG_SHARE);
+    if trace.client.lag <= NOTABLE_LAG.max(share) {
         return Vec::new();
     }
     let lag = format!("{} ms late in noticing arrivals: the client was busy", millis(trace.client.lag));

@@ -132,6 +132,7 @@ impl<'a> Page<'a> {
         if trace.request.is_some() || trace.response.is_some() {
             lines.extend(facts::http(trace, self.style));
         }
+        lines.extend(facts::server_timing(trace, self.style));
         lines.extend(facts::client(trace, self.style));
         lines
     }

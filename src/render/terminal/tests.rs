@@ -118,8 +118,8 @@ fn trouble_is_listed() {
         &["      "],
         &[
             "          NOERROR · 192.0.2.1:53/udp · 192.0.2.2:53/udp · 4 queries",
-            "             +3.000 ms         –  A     no answer  192.0.2.1:53/udp",
-            "             +3.040 ms         –  AAAA  no answer  192.0.2.1:53/udp",
+            "             +3.000 ms         –  A     not awaited  192.0.2.1:53/udp",
+            "             +3.040 ms         –  AAAA  not awaited  192.0.2.1:53/udp",
             "          +2003.000 ms  2.900 ms  A     NOERROR    192.0.2.2:53/udp  retry 1",
             "          +2003.050 ms  3.050 ms  AAAA  truncated  192.0.2.2:53/udp  retry 1",
             "          retransmits: 3 · lost: 1 · 3 attempts",
@@ -135,7 +135,7 @@ fn trouble_is_listed() {
         sample::troubled(),
         UNICODE,
         &["  client"],
-        &["  client  2.187 ms late in noticing arrivals: the client was busy"],
+        &["  client  62.187 ms late in noticing arrivals: the client was busy"],
     );
     check_lines(sample::secure(), UNICODE, &["  client"], &[]);
 }

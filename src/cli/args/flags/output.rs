@@ -35,6 +35,9 @@ pub struct OutputArgs {
     /// Say nothing on standard error
     #[arg(short = 's', long)]
     pub silent: bool,
+    /// With -s, say errors all the same
+    #[arg(short = 'S', long)]
+    pub show_error: bool,
     /// Say what goes over the wire
     #[arg(short = 'v', long)]
     pub verbose: bool,

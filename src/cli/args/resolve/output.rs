@@ -14,7 +14,7 @@ pub(super) fn output(flags: &OutputArgs, environment: &Environment, inputs: &dyn
         heads: flags.dump_header.clone().map(Into::into).unwrap_or_default(),
         save: flags.save.clone(),
         chart: flags.chart.as_deref().map(str::parse).transpose().of("--chart")?,
-        verbosity: match (flags.verbose, flags.silent) {
+        verbosity: match (flags.verbose, flags.silent && !flags.show_error) {
             (true, _) => Verbosity::Verbose,
             (_, true) => Verbosity::Silent,
             _ => Verbosity::Normal,

@@ -1,136 +1,12 @@
-//! HTTP/1.1: requests written and responses parsed byte by byte.
+//! One HTTP/1.1 response, read from whatever pieces it comes in (RFC 9112). Pure but for the sink that it is given.
 
-use nix::poll::PollFlags;
-
-use super::chunked::ChunkedDecoder;
-use super::coding::BodySink;
-use super::log::ExchangeLog;
-use super::{Head, LONGEST_HEAD};
 use crate::event::{Failure, FailureCode, Headers, Phase, ResponseHead};
-use crate::probe::deadline::Deadline;
 use crate::probe::fault::{self, fault};
-use crate::probe::socket::{Arrival, Arrivals, Progress};
-use crate::probe::stream::{Inbound, Stream};
-
-/// Written at once; the answer to a request may come before all of it has left.
-const SLICE: usize = 64 * 1_024;
-
-/// A connection that speaks HTTP/1.1.
-#[derive(Debug)]
-pub(crate) struct Session {
-    stream: Stream,
-    reusable: bool,
-}
-
-impl Session {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, reusable: true }
-    }
-
-    pub(super) fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
-    pub(super) fn stream_mut(&mut self) -> &mut Stream {
-        &mut self.stream
-    }
-
-    /// Whether another request may follow: the last one ended well, and the peer has not closed since.
-    pub(super) fn is_reusable(&mut self) -> bool {
-        self.reusable && matches!(self.stream.try_chunk(), Ok(Progress::Blocked))
-    }
-
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream
-    }
-
-    pub(super) fn exchange(
-        &mut self,
-        head: &Head,
-        body: &[u8],
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
-        let head_bytes = head.to_h1();
-        let mut end = self.stream.queue(&head_bytes);
-        log.head_bytes_sent = head_bytes.len() as u64;
-        let mut reader = ResponseReader::new(&head.method);
-        let result = self
-            .send(body, &mut end, &mut reader, sink, log, deadline)
-            .and_then(|()| self.receive(&mut reader, sink, log, deadline));
-        log.sent = self.stream.left(end);
-        log.acknowledged = self.stream.acknowledged(end);
-        self.reusable = result.is_ok() && reader.keeps_alive;
-        result
-    }
-
-    /// Writes head and body. A final response that comes before the end ends the writing, and the connection's use.
-    fn send(
-        &mut self,
-        body: &[u8],
-        end: &mut u64,
-        reader: &mut ResponseReader,
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
-        let fail = |error| fault::stream(Phase::Send, &error, "sending the request");
-        let mut slices = body.chunks(SLICE);
-        let mut next = slices.next();
-        loop {
-            match self.stream.try_flush() {
-                Ok(Progress::Made(())) => match next {
-                    None => return Ok(()),
-                    Some(slice) => {
-                        *end = self.stream.queue(slice);
-                        next = slices.next();
-                    }
-                },
-                Ok(Progress::Blocked) => {
-                    let ready = self.stream.wait(PollFlags::POLLIN | PollFlags::POLLOUT, deadline).map_err(fail)?;
-                    if !ready.contains(PollFlags::POLLIN) {
-                        continue;
-                    }
-                    if let Progress::Made(Inbound::Bytes(chunk)) = self.stream.try_chunk().map_err(fail)? {
-                        reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?;
-                    }
-                    if log.head.is_some() {
-                        reader.cut_short();
-                        return Ok(());
-                    }
-                }
-                // A server may answer and close before it has read everything: its answer counts.
-                Err(error) => {
-                    reader.cut_short();
-                    return self.receive(reader, sink, log, deadline).map_err(|_| fail(error));
-                }
-            }
-        }
-    }
-
-    fn receive(
-        &mut self,
-        reader: &mut ResponseReader,
-        sink: &mut BodySink<'_>,
-        log: &mut ExchangeLog,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
-        while !reader.is_done() {
-            let phase = log.phase();
-            match self
-                .stream
-                .chunk(deadline)
-                .map_err(|error| fault::stream(phase, &error, "waiting for the response"))?
-            {
-                Inbound::Bytes(chunk) => reader.feed(&chunk.bytes, chunk.arrivals, sink, log)?,
-                Inbound::Closed => return reader.closed(sink, log),
-                Inbound::Truncated => return Err(reader.cut_off(log)),
-            }
-        }
-        Ok(())
-    }
-}
+use crate::probe::http::LONGEST_HEAD;
+use crate::probe::http::chunked::ChunkedDecoder;
+use crate::probe::http::coding::BodySink;
+use crate::probe::http::log::ExchangeLog;
+use crate::probe::socket::{Arrival, Arrivals};
 
 /// How the end of a body is known (RFC 9112 §6.3).
 #[derive(Debug)]
@@ -159,7 +35,7 @@ enum State {
 
 /// Reads one response, whatever the cuts between reads.
 #[derive(Debug)]
-struct ResponseReader {
+pub(super) struct ResponseReader {
     state: State,
     method: Method,
     heads_bytes: usize,
@@ -169,7 +45,7 @@ struct ResponseReader {
 }
 
 impl ResponseReader {
-    fn new(method: &str) -> Self {
+    pub(super) fn new(method: &str) -> Self {
         Self {
             state: State::Head(Vec::new()),
             method: match method {
@@ -185,16 +61,21 @@ impl ResponseReader {
     }
 
     /// The request was not sent to its end: nothing can follow it.
-    fn cut_short(&mut self) {
+    pub(super) fn cut_short(&mut self) {
         self.sent_all = false;
         self.keeps_alive = false;
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether another request may follow this response.
+    pub(super) fn keeps_alive(&self) -> bool {
+        self.keeps_alive
+    }
+
+    pub(super) fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
     }
 
-    fn feed(
+    pub(super) fn feed(
         &mut self,
         bytes: &[u8],
         arrivals: Arrivals,
@@ -233,20 +114,23 @@ impl ResponseReader {
         let before = buffer.len();
         buffer.extend_from_slice(bytes);
         if !b"HTTP/".iter().zip(buffer.iter()).all(|(expect, got)| expect == got) {
-            return Err(malformed(buffer));
+            return Err(malformed(log.phase(), buffer));
         }
-        let Some(length) = head_length(buffer, before) else {
-            if self.heads_bytes + buffer.len() > LONGEST_HEAD {
-                let message = format!("the response's head is longer than {LONGEST_HEAD} bytes");
-                return Err(fault(Phase::Wait, FailureCode::HttpHeadTooLarge, message));
-            }
-            // Only the final head counts; until its status line is there, this may still be a 1xx.
-            return Ok(&[]);
-        };
+        let first = self.head_began.unwrap_or(last);
+        // Only the final head counts; until its status is there, this may still be a 1xx.
+        if is_final(buffer) {
+            log.first_byte.get_or_insert(first);
+        }
+        let length = head_length(buffer, before);
+        if self.heads_bytes + length.unwrap_or(buffer.len()) > LONGEST_HEAD {
+            let message = format!("the response's head is longer than {LONGEST_HEAD} bytes");
+            return Err(fault(log.phase(), FailureCode::HttpHeadTooLarge, message));
+        }
+        let Some(length) = length else { return Ok(&[]) };
         self.heads_bytes += length;
-        let head = parse_head(&buffer[..length])?;
+        let head = parse_head(&buffer[..length]).ok_or_else(|| malformed(log.phase(), buffer))?;
         let rest = &bytes[length - before..];
-        let first = self.head_began.take().unwrap_or(last);
+        self.head_began = None;
         if (100..200).contains(&head.status) && head.status != 101 {
             log.informational.push((head.status, first));
             self.state = State::Head(Vec::new());
@@ -255,10 +139,11 @@ impl ResponseReader {
         log.first_byte = Some(first);
         log.head_complete = Some(last);
         log.last_byte = Some(last);
-        let framing = framing(&head, self.method)?;
-        self.keeps_alive = self.sent_all && keeps_alive(&head) && !matches!(framing, Framing::UntilClose);
-        sink.begin(&head)?;
-        log.head = Some(head);
+        // Kept before it is judged: a head that contradicts itself is still what the server said.
+        let head = log.head.insert(head);
+        let framing = framing(head, self.method)?;
+        self.keeps_alive = self.sent_all && keeps_alive(head) && !matches!(framing, Framing::UntilClose);
+        sink.begin(head)?;
         self.state = match framing {
             Framing::Length(0) => State::Done,
             framing => State::Body(framing),
@@ -315,7 +200,7 @@ impl ResponseReader {
     }
 
     /// The peer closed: that ends a body of unknown length, and is a failure anywhere else.
-    fn closed(&mut self, sink: &mut BodySink<'_>, log: &ExchangeLog) -> Result<(), Failure> {
+    pub(super) fn closed(&mut self, sink: &mut BodySink<'_>, log: &ExchangeLog) -> Result<(), Failure> {
         if let State::Body(Framing::UntilClose) = self.state {
             self.state = State::Done;
             return sink.finish();
@@ -323,14 +208,14 @@ impl ResponseReader {
         Err(self.cut_off(log))
     }
 
-    fn cut_off(&self, log: &ExchangeLog) -> Failure {
+    pub(super) fn cut_off(&self, log: &ExchangeLog) -> Failure {
         match &self.state {
             State::Body(Framing::Length(left)) => fault(
                 Phase::Receive,
                 FailureCode::ReceiveClosed,
                 format!("the peer closed the connection {left} bytes before the end of the body"),
             ),
-            State::Head(buffer) if !buffer.is_empty() => fault(
+            State::Head(_) if log.first_byte.is_some() => fault(
                 Phase::Receive,
                 FailureCode::ReceiveClosed,
                 "the peer closed the connection inside the response's head",
@@ -340,9 +225,16 @@ impl ResponseReader {
     }
 }
 
-fn malformed(bytes: &[u8]) -> Failure {
+fn malformed(phase: Phase, bytes: &[u8]) -> Failure {
     let shown: String = String::from_utf8_lossy(bytes).chars().take(24).flat_map(char::escape_debug).collect();
-    fault(Phase::Wait, FailureCode::HttpMalformed, format!("the answer is not HTTP: it begins with \"{shown}\""))
+    fault(phase, FailureCode::HttpMalformed, format!("the answer is not HTTP: it begins with \"{shown}\""))
+}
+
+/// Whether what there is of a head has a status, and not that of a 1xx. 101 (RFC 9110 §15.2.2) ends a request.
+fn is_final(head: &[u8]) -> bool {
+    const STATUS_AT: usize = "HTTP/1.1 ".len();
+    head.get(STATUS_AT..STATUS_AT + 3)
+        .is_some_and(|status| status.iter().all(u8::is_ascii_digit) && (status[0] != b'1' || status == b"101"))
 }
 
 /// The length of a head whose end lies behind `searched` bytes: after an empty line (RFC 9112 §2.2 allows a bare LF).
@@ -360,7 +252,7 @@ fn head_length(buffer: &[u8], searched: usize) -> Option<usize> {
     })
 }
 
-fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
+fn parse_head(bytes: &[u8]) -> Option<ResponseHead> {
     const MOST_FIELDS: usize = 1_024;
     let mut fields = vec![httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
@@ -368,7 +260,7 @@ fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
         .allow_spaces_after_header_name_in_responses(true)
         .parse_response(&mut response, bytes);
     match (parsed, response.code, response.version) {
-        (Ok(httparse::Status::Complete(_)), Some(status), Some(minor)) => Ok(ResponseHead {
+        (Ok(httparse::Status::Complete(_)), Some(status), Some(minor)) => Some(ResponseHead {
             status,
             version: format!("HTTP/1.{minor}"),
             headers: response
@@ -378,7 +270,7 @@ fn parse_head(bytes: &[u8]) -> Result<ResponseHead, Failure> {
                 .collect(),
             header_bytes: bytes.len() as u64,
         }),
-        _ => Err(malformed(bytes)),
+        _ => None,
     }
 }
 
