@@ -9,7 +9,6 @@
 //! cargo test --test peers -- --include-ignored
 //! ```
 
-#[allow(unreachable_pub, clippy::similar_names, reason = "a module that test programs share, as of a library")]
 #[path = "../support/mod.rs"]
 mod support;
 
