@@ -60,6 +60,25 @@ impl Write for Outlet {
     }
 }
 
+/// An outlet whose errors name it, for writers that do not know where their bytes go.
+pub(super) struct Named<'o>(pub(super) &'o mut Outlet);
+
+impl Named<'_> {
+    fn naming(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.0.name()))
+    }
+}
+
+impl Write for Named<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(|error| self.naming(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(|error| self.naming(&error))
+    }
+}
+
 /// Appends text to a file.
 pub(super) fn append(path: &Path, text: &str) -> Result<(), CommandError> {
     let appended =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::{Format, Output, ProcessInputs, StatusRule, TraceArgs, Verbosity};
 use super::console::{self, Console};
-use super::outlet::{Outlet, append};
+use super::outlet::{Named, Outlet, append};
 use super::{CommandError, drawing, exit};
 use crate::event::FailureCode;
 use crate::probe::{Interrupt, Probe, Stopped, Traced};
@@ -23,8 +23,9 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
     let probe = Probe::new(&plan, interrupt.clone())?;
     let mut run = Run::new(output, console);
     for (index, target) in plan.targets.iter().enumerate() {
-        let body = run.body.is_somewhere().then_some(&mut run.body as &mut dyn Write);
-        let traced = probe.trace(target, body);
+        let wanted = run.body.is_somewhere();
+        let mut body = Named(&mut run.body);
+        let traced = probe.trace(target, wanted.then_some(&mut body as &mut dyn Write));
         run.take(index, traced)?;
         if interrupt.requested() {
             break;

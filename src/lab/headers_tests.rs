@@ -1,3 +1,5 @@
+//! What the headers of each layer have to look like.
+
 use super::*;
 
 const ROOT: &str = "Root=1-67400000-aaaaaaaaaaaaaaaaaaaaaaaa";

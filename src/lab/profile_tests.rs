@@ -1,3 +1,5 @@
+//! Profiles that are accepted, and what is said about those that are not.
+
 use super::*;
 
 fn check_error(text: &str, line: usize, key: &str, problem: &str) {

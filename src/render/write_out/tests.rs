@@ -86,6 +86,14 @@ fn times_are_cumulative() {
 }
 
 #[test]
+fn a_redirect_into_a_failure_leaves_what_was_seen_before() {
+    let traces = [sample::secure(), sample::refused()];
+    check(&traces, "%{response_code} %{http_version} %{remote_ip} %{num_headers}", "200 2 198.51.100.2 4");
+    // These are of the last request alone.
+    check(&traces, "%{size_download} [%header{content-type}] [%{redirect_url}]", "0 [] []");
+}
+
+#[test]
 fn variables_say_what_curl_would() {
     let secure = [sample::secure()];
     for (name, expect) in [

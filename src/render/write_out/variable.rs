@@ -16,7 +16,7 @@ use crate::render::address;
 use crate::render::escape::printable;
 use crate::render::length::seconds;
 use crate::time::Nanos;
-use crate::trace::{Phase, Response, Trace};
+use crate::trace::{Connect, Phase, Response, Trace};
 
 /// The variables in the order of curl's `%{json}`; `url.*` and `urle.*` exist besides, but are not part of it.
 pub(super) const NAMES: &[&str] = &[
@@ -157,6 +157,17 @@ fn response<'a>(transfer: &Transfer<'a>) -> Option<&'a Response> {
     last(transfer)?.response.as_ref()
 }
 
+/// The last response that there was: where a redirect leads to a failure, curl goes on reporting what it had seen before.
+fn latest_response<'a>(transfer: &Transfer<'a>) -> Option<&'a Response> {
+    transfer.traces.iter().rev().find_map(|trace| trace.response.as_ref())
+}
+
+/// The last connection that there was, likewise.
+fn latest_connection<'a>(transfer: &Transfer<'a>) -> Option<&'a Connect> {
+    let mut connects = transfer.traces.iter().rev().filter_map(|trace| trace.connect.as_ref());
+    connects.find(|connect| connect.remote.is_some())
+}
+
 fn time(transfer: &Transfer<'_>, name: &str) -> Option<Nanos> {
     let sum = |until: Phase| transfer.traces.iter().filter_map(|trace| end_of(trace, until)).sum();
     let total = |traces: &[Trace]| traces.iter().map(Trace::total).sum();
@@ -188,7 +199,7 @@ fn end_of(trace: &Trace, phase: Phase) -> Option<Nanos> {
 
 fn count(transfer: &Transfer<'_>, name: &str) -> Option<u64> {
     let traces = transfer.traces;
-    let connect = last(transfer).and_then(|trace| trace.connect.as_ref());
+    let connect = latest_connection(transfer);
     let port = |end: Option<&String>| end.and_then(|end| address::split(end)).map_or(0, |(_, port)| u64::from(port));
     let downloaded = || response(transfer).map_or(0, |response| response.body_bytes);
     let uploaded = || last(transfer).and_then(|trace| trace.request.as_ref()).map_or(0, |request| request.body_bytes);
@@ -204,7 +215,7 @@ fn count(transfer: &Transfer<'_>, name: &str) -> Option<u64> {
                 .filter(|connect| !connect.reused && connect.remote.is_some())
                 .count(),
         ),
-        "num_headers" => length(response(transfer).map_or(0, |response| response.headers.len())),
+        "num_headers" => length(latest_response(transfer).map_or(0, |response| response.headers.len())),
         "num_certs" => {
             length(last(transfer).and_then(|trace| trace.tls.as_ref()).map_or(0, |tls| tls.certificates.len()))
         }
@@ -252,7 +263,7 @@ fn verify_result(trace: &Trace) -> u64 {
 
 fn status(transfer: &Transfer<'_>, name: &str) -> Option<u16> {
     match name {
-        "http_code" | "response_code" => Some(response(transfer).map_or(0, |response| response.status)),
+        "http_code" | "response_code" => Some(latest_response(transfer).map_or(0, |response| response.status)),
         // The proxy's answer to CONNECT is not part of a trace.
         "http_connect" => Some(0),
         _ => None,
@@ -261,7 +272,7 @@ fn status(transfer: &Transfer<'_>, name: &str) -> Option<u16> {
 
 fn text(transfer: &Transfer<'_>, name: &str) -> Option<Value> {
     let trace = last(transfer);
-    let connect = trace.and_then(|trace| trace.connect.as_ref());
+    let connect = latest_connection(transfer);
     let host = |end: Option<&String>| end.and_then(|end| address::split(end)).map(|(host, _)| host.to_owned());
     let text = match name {
         "url" => transfer.traces.first().map(|trace| trace.subject.url.clone()),
@@ -269,7 +280,9 @@ fn text(transfer: &Transfer<'_>, name: &str) -> Option<Value> {
         "scheme" => return trace.map_or(Some(Value::Nothing), |trace| url_part(&trace.subject.url, "scheme")),
         "method" => trace.map(|trace| trace.subject.method.clone()),
         "http_version" => Some(http_version(transfer).to_owned()),
-        "content_type" => response(transfer).and_then(|response| response.header("content-type")).map(str::to_owned),
+        "content_type" => {
+            latest_response(transfer).and_then(|response| response.header("content-type")).map(str::to_owned)
+        }
         "redirect_url" => redirect_url(transfer),
         "referer" => request_header(transfer, "referer"),
         "local_ip" => host(connect.and_then(|connect| connect.local.as_ref())),
@@ -294,7 +307,7 @@ fn text(transfer: &Transfer<'_>, name: &str) -> Option<Value> {
 }
 
 fn http_version<'a>(transfer: &Transfer<'a>) -> &'a str {
-    response(transfer).and_then(|response| response.version.strip_prefix("HTTP/")).unwrap_or("0")
+    latest_response(transfer).and_then(|response| response.version.strip_prefix("HTTP/")).unwrap_or("0")
 }
 
 /// Where a redirect would have led that was not followed.
