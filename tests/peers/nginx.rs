@@ -236,6 +236,9 @@ fn a_connection_that_the_server_closes_is_made_anew() {
     let [_, again] = &traces[..] else { panic!("two traces, got {}", traces.len()) };
     assert_eq!(again.failure(), None);
     assert!(!again.connect.as_ref().expect("a connection").reused);
+    // The session is not forgotten with the connection.
+    let session = again.tls.as_ref().and_then(|tls| tls.session.as_ref()).expect("a session");
+    assert!(session.resumed, "{session:?}");
 }
 
 #[test]
