@@ -61,5 +61,5 @@ pub fn timed_trace(words: &[&str]) -> (Trace, Duration) {
     let now = || Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock"));
     let before = now();
     let trace = trace(words);
-    (trace, now() - before)
+    (trace, now().saturating_sub(before))
 }
