@@ -14,11 +14,11 @@ use wirefall::time::Nanos;
 use wirefall::trace::Trace;
 
 /// What is injected.
-const DELAY: Duration = Duration::from_millis(150);
+const DELAY: Duration = Duration::from_millis(300);
 /// Timers of server and client may be rounded against each other.
 const ROUNDING: Nanos = Nanos::from_millis(1);
-/// What a noisy machine may add to a delay, and what a phase without a delay may take: less than the delay.
-const NOISE: Nanos = Nanos::from_millis(140);
+/// What a phase without a delay may take on a noisy machine: less than the delay.
+const NOISE: Nanos = Nanos::from_millis(290);
 /// Whoever keeps the processors busy holds this alone.
 static MACHINE: RwLock<()> = RwLock::new(());
 
@@ -36,7 +36,7 @@ fn check(trace: &Trace, slow: Phase) {
     for span in trace.timeline.spans() {
         if span.phase == slow {
             assert!(span.duration + ROUNDING >= delay(), "{slow} lacks its delay: {trace:?}");
-            assert!(span.duration < delay() + NOISE, "{slow} takes too long: {trace:?}");
+            assert!(span.duration < delay() + Nanos::from_secs(1), "{slow} takes too long: {trace:?}");
         } else {
             assert!(span.duration < NOISE, "{} takes too long: {trace:?}", span.phase);
         }

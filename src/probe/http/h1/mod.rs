@@ -13,8 +13,10 @@ use crate::probe::socket::Progress;
 use crate::probe::stream::{Inbound, Stream};
 use response::ResponseReader;
 
-/// Written at once; the answer to a request may come before all of it has left.
-const SLICE: usize = 64 * 1_024;
+/// Written at once; the answer to a request may come before all of it has left. Each write leaves stamps behind, and the
+/// kernel drops those for which a receive buffer of the usual 128 KiB has no room: all writes that fit into a send buffer (of
+/// 4 MiB, usually) together must leave few.
+const SLICE: usize = 1_024 * 1_024;
 
 const SENDING: &str = "sending the request";
 
