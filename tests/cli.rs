@@ -231,6 +231,20 @@ fn the_first_failure_is_the_exit_code_and_the_others_are_shown() {
 }
 
 #[test]
+fn a_machine_without_a_trust_store_can_ask_for_http_urls() {
+    let (directory, port) = (directory(), origin());
+    let without_roots = |url: &str| {
+        let mut command = command(directory.path(), &[url]);
+        command.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", directory.path()).output().expect("an output")
+    };
+    assert_eq!(without_roots(&url(port, "/")).status.code(), Some(0));
+    let refused = without_roots(&url(port, "/").replace("http:", "https:"));
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("no trusted certificates found") && said.contains("--cacert"), "{said}");
+}
+
+#[test]
 fn misuse_is_exit_code_2() {
     let directory = directory();
     for words in [

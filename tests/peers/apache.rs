@@ -121,9 +121,10 @@ fn apache_wants_a_client_certificate_in_the_handshake() {
         assert_eq!((traces[0].failure(), body.as_slice()), (None, &b"welcome\n"[..]), "{version}");
         let (traces, _) = ask(&server, port, &["--tls-max", version], "/text.txt");
         let failure = traces[0].failure().expect("a failure");
-        // Before TLS 1.3, the alert does not say why.
-        let vague = version == "1.2" && failure.code == FailureCode::TlsAlert;
-        assert!(vague || failure.code == FailureCode::TlsClientCertificate, "{version}: {failure}");
-        assert_eq!(failure.phase, Phase::Tls, "{version}: {failure}");
+        assert_eq!(
+            (failure.phase, failure.code),
+            (Phase::Tls, FailureCode::TlsClientCertificate),
+            "{version}: {failure}"
+        );
     }
 }

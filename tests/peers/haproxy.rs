@@ -140,9 +140,8 @@ fn a_missing_client_certificate_is_a_failure_of_tls() {
                 let (refused, _) = ask(identity);
                 let failure = refused.failure().expect("a failure");
                 let expect = (Phase::Tls, FailureCode::TlsClientCertificate);
-                // Alerts that say nothing of whose certificate they mean: an unknown authority, and, before TLS 1.3, that
-                // there was none.
-                let vague = (version == "1.2" || !identity.is_empty()) && failure.code == FailureCode::TlsAlert;
+                // An alert that says nothing of whose certificate it means: an unknown authority.
+                let vague = !identity.is_empty() && failure.code == FailureCode::TlsAlert;
                 assert!(vague || (failure.phase, failure.code) == expect, "{http} {version} {identity:?}: {failure:?}");
                 assert_eq!((failure.phase, failure.code.exit_status()), (Phase::Tls, 35), "{http} {version}");
             }

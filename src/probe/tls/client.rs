@@ -133,6 +133,9 @@ impl TlsClient {
         witness.forget();
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));
+        if !config.client_auth_cert_resolver.has_certs() {
+            config.client_auth_cert_resolver = Arc::<Witness>::clone(&witness);
+        }
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         (Arc::new(config), witness)
     }
@@ -272,7 +275,7 @@ mod tests {
         witness
             .verify_server_cert(leaf, &[], &ServerName::try_from(host.to_owned()).unwrap(), &[], now)
             .map(|_| ())
-            .map_err(|error| failure::explain(&error, std::slice::from_ref(leaf), host).code)
+            .map_err(|error| failure::explain(&error, &witness.seen(), host).code)
     }
 
     #[test]

@@ -4,14 +4,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::{AlertDescription, CertificateError, Error};
 
 use super::certificate;
+use super::verifier::Seen;
 use crate::event::{Failure, FailureCode, Phase};
 use crate::probe::fault::fault;
 
-/// A handshake's error, or an alert that came after it, charged to `tls`. `chain` is what the server showed.
-pub(super) fn explain(error: &Error, chain: &[CertificateDer<'_>], host: &str) -> Failure {
+/// A handshake's error, or an alert that came after it, charged to `tls`.
+pub(super) fn explain(error: &Error, seen: &Seen, host: &str) -> Failure {
     let (code, message) = match error {
+        // Before TLS 1.3 there is no alert of its own for a certificate that was asked for and not shown.
+        Error::AlertReceived(AlertDescription::HandshakeFailure) if seen.unidentified => {
+            received_alert(AlertDescription::CertificateRequired)
+        }
         Error::AlertReceived(alert) => received_alert(*alert),
-        Error::InvalidCertificate(reason) => certificate_error(reason, chain, host),
+        Error::InvalidCertificate(reason) => certificate_error(reason, &seen.chain, host),
         Error::InvalidMessage(_) => {
             (FailureCode::TlsMalformed, format!("{host} answered with something that is not TLS"))
         }
@@ -65,7 +70,8 @@ fn certificate_error(reason: &CertificateError, chain: &[CertificateDer<'_>], ho
             FailureCode::TlsCertificateSelfSigned,
             format!("the certificate of {host} is self-signed (trust it with --cacert FILE)"),
         ),
-        Reason::UnknownIssuer => {
+        // A signature that the trusted issuer of that name did not make: somebody else of the same name did.
+        Reason::UnknownIssuer | Reason::BadSignature => {
             let issuer = leaf.map(|leaf| leaf.issuer).unwrap_or_default();
             (
                 FailureCode::TlsCertificateUnknownIssuer,

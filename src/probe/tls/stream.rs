@@ -151,8 +151,8 @@ impl TlsStream {
                 Err(error) => {
                     // The peer should learn why, if it still listens.
                     let _ = self.outbound.try_flush(&mut self.stream);
-                    let chain = self.witness.seen().chain;
-                    return Err(StreamError::Tls(Box::new(failure::explain(&error, &chain, &self.host))));
+                    let failure = failure::explain(&error, &self.witness.seen(), &self.host);
+                    return Err(StreamError::Tls(Box::new(failure)));
                 }
             }
             if taken == 0 {

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::certificate::{self, Validity};
@@ -33,6 +35,8 @@ pub(super) struct Seen {
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// When chain and signature had been checked.
     pub(super) verified: Option<Timestamp<Monotonic>>,
+    /// The server asked for a client certificate and there was none to show.
+    pub(super) unidentified: bool,
 }
 
 /// A verifier for one handshake at a time.
@@ -116,6 +120,18 @@ impl ServerCertVerifier for Witness {
             Policy::Chain { webpki, .. } => webpki.supported_verify_schemes(),
             Policy::Anyone(algorithms) => algorithms.supported_schemes(),
         }
+    }
+}
+
+/// The client's identity where it has none: what is noted is that the server asked for one.
+impl ResolvesClientCert for Witness {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).unidentified = true;
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
