@@ -292,7 +292,7 @@ mod tests {
             ("before a namesake", &[&namesake.pem, &first.pem], &good, HOST, Ok(())),
             ("beside something broken", &[BROKEN, &namesake.pem], &good, HOST, Ok(())),
             ("nobody", &[&other.pem], &good, HOST, Err(FailureCode::TlsCertificateUnknownIssuer)),
-            ("a namesake only", &[&first.pem], &good, HOST, Err(FailureCode::TlsCertificateInvalid)),
+            ("a namesake only", &[&first.pem], &good, HOST, Err(FailureCode::TlsCertificateUnknownIssuer)),
             ("another name", &[&namesake.pem], &good, "b.test", Err(FailureCode::TlsCertificateWrongName)),
             ("expired", &[&other.pem], &leaf(&other, 2020..2025), HOST, Err(FailureCode::TlsCertificateExpired)),
             ("too early", &[&other.pem], &leaf(&other, 2027..2030), HOST, Err(FailureCode::TlsCertificateNotYetValid)),
