@@ -134,6 +134,8 @@ pub enum Moment {
     Verified,
     /// The client's Finished has left this host.
     Finished,
+    /// The last byte of the request has entered this host's packet scheduler; the end of `send` is when it has left that.
+    RequestScheduled,
     /// The peer's TCP has acknowledged the last byte of the request. An acknowledgement may be delayed or ride on the
     /// response, so this is an upper bound of one round trip after the end of `send`.
     RequestAcked,

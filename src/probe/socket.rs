@@ -39,12 +39,14 @@ pub(crate) struct Arrivals {
 pub(crate) struct Left {
     /// When they were handed to the kernel.
     pub(crate) handed: Mark,
+    /// When they entered the packet scheduler.
+    pub(crate) scheduled: Option<Mark>,
     /// When the kernel handed them to the network device.
     pub(crate) kernel: Option<Mark>,
 }
 
 impl Left {
-    /// Both witnesses.
+    /// Both witnesses of their leaving.
     pub(crate) fn marks(self) -> impl Iterator<Item = Mark> {
         std::iter::once(self.handed).chain(self.kernel)
     }
@@ -194,7 +196,11 @@ impl StampedStream {
     pub(crate) fn left(&mut self, offset: u64) -> Option<Left> {
         kernel::acknowledge_stamps(&self.socket, &mut self.departures);
         let (_, handed) = *self.handed.iter().find(|(end, _)| *end >= offset)?;
-        Some(Left { handed: clock::user_mark(handed), kernel: self.departure(offset, Stage::Sent) })
+        Some(Left {
+            handed: clock::user_mark(handed),
+            scheduled: self.departure(offset, Stage::Scheduled),
+            kernel: self.departure(offset, Stage::Sent),
+        })
     }
 
     /// When the peer acknowledged the byte before `offset`.

@@ -35,7 +35,7 @@ impl Trace {
             started_at: context.clock.to_realtime(start.at),
             outcome: failure.map_or(Outcome::Complete, Outcome::Failed),
             wait,
-            client: Client { lag: moments.lag() },
+            client: Client { lag: moments.lag(), queue: moments.queue() },
             dns: dns(&facts, &at),
             connect: connect(&facts, &at),
             tls: tls(&facts, &at),
@@ -92,6 +92,12 @@ impl Moments {
         };
         let earliest = || self.0.values().flatten().copied().min_by_key(|mark| mark.at);
         self.best(Moment::Start).or_else(first_step).or_else(earliest).unwrap_or(nothing)
+    }
+
+    /// From the packet scheduler to the network device, both as the kernel saw them.
+    fn queue(&self) -> Option<Nanos> {
+        let left = self.best(Moment::End(Phase::Send)).filter(|mark| mark.source >= Evidence::Kernel)?;
+        Some(left.at.since(self.best(Moment::RequestScheduled)?.at))
     }
 
     /// How much later than the best witness this program noticed the arrivals that end phases.

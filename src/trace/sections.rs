@@ -139,4 +139,8 @@ pub struct Client {
     /// follows each arrival, not in the one that the arrival ends.
     #[serde(rename = "lag_ns")]
     pub lag: Nanos,
+    /// How long the last byte of the request waited in this host's packet scheduler, inside `send`; absent without the
+    /// kernel's stamps.
+    #[serde(rename = "queue_ns", default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Nanos>,
 }

@@ -161,7 +161,7 @@ impl Call<'_> {
         let handed = clock::user_mark(clock::now());
         socket.send(&query).map_err(unreachable)?;
         (self.handed)(handed);
-        *left = Some(Left { handed, kernel: None });
+        *left = Some(Left { handed, scheduled: None, kernel: None });
 
         let mut stamps = Vec::new();
         let mut buffer = vec![0_u8; usize::from(u16::MAX)];
@@ -170,7 +170,7 @@ impl Call<'_> {
             let ready = self.deadline.wait(std::os::fd::AsFd::as_fd(&socket), PollFlags::POLLIN);
             kernel::acknowledge_stamps(&socket, &mut stamps);
             let sent = stamps.iter().find(|stamp| stamp.stage == Stage::Sent).map(|stamp| self.mark(stamp.at));
-            *left = Some(Left { handed, kernel: sent });
+            *left = Some(Left { handed, scheduled: None, kernel: sent });
             match ready {
                 Err(Ended::TimedOut) if malformed => return Err(NoAnswer::Malformed),
                 Err(ended) => return Err(ended.into()),

@@ -37,6 +37,9 @@ impl ExchangeLog {
 
     /// Hands everything to the trace.
     pub(crate) fn record(self, recorder: &mut Recorder) {
+        if let Some(mark) = self.sent.and_then(|left| left.scheduled) {
+            recorder.observe(Moment::RequestScheduled, mark);
+        }
         for mark in self.sent.into_iter().flat_map(Left::marks) {
             recorder.observe(Moment::End(Phase::Send), mark);
         }

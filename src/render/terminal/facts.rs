@@ -12,7 +12,7 @@ pub(super) const INDENT: usize = 10;
 /// Narrower than this, lists start further left.
 const ROOM_FOR_INDENT: usize = 72;
 /// A lag of this program that is worth a line.
-const NOTABLE_LAG: Nanos = Nanos::from_micros(100);
+const NOTABLE_LAG: Nanos = Nanos::from_micros(500);
 /// And only where it is more than one part in this many of the whole.
 const NOTABLE_LAG_SHARE: u64 = 50;
 /// A certificate with fewer days left than this is worth a colour.
