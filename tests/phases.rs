@@ -2,8 +2,7 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::RwLock;
 use std::thread;
 use std::time::Duration;
 
@@ -226,31 +225,39 @@ fn a_record_counts_from_its_first_byte_on_the_wire() {
     assert!(head.saturating_sub(trace.span(Phase::Wait).unwrap().end()) + ROUNDING >= delay(), "{trace:?}");
 }
 
-/// Threads that do nothing, as fast as they can, until this is dropped.
-struct BusyLoops {
-    stop: Arc<AtomicBool>,
-    threads: Vec<thread::JoinHandle<()>>,
-}
+/// Company for the tests that are about a busy machine.
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
+mod busy {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
-impl BusyLoops {
-    fn start(count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let spin = || {
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            })
-        };
-        Self { threads: (0..count).map(|_| spin()).collect(), stop }
+    /// Threads that do nothing, as fast as they can, until this is dropped.
+    pub(super) struct BusyLoops {
+        stop: Arc<AtomicBool>,
+        threads: Vec<thread::JoinHandle<()>>,
     }
-}
 
-impl Drop for BusyLoops {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.threads.drain(..).for_each(|thread| thread.join().expect("a loop"));
+    impl BusyLoops {
+        pub(super) fn start(count: usize) -> Self {
+            let stop = Arc::new(AtomicBool::new(false));
+            let spin = || {
+                let stop = Arc::clone(&stop);
+                thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                })
+            };
+            Self { threads: (0..count).map(|_| spin()).collect(), stop }
+        }
+    }
+
+    impl Drop for BusyLoops {
+        fn drop(&mut self) {
+            self.stop.store(true, Ordering::Relaxed);
+            self.threads.drain(..).for_each(|thread| thread.join().expect("a loop"));
+        }
     }
 }
 
@@ -327,7 +334,7 @@ fn a_busy_machine_does_not_inflate_the_wait() {
         peer.send(answer);
         peer.finish();
     });
-    let busy = BusyLoops::start(2 * thread::available_parallelism().map_or(2, usize::from));
+    let busy = busy::BusyLoops::start(2 * thread::available_parallelism().map_or(2, usize::from));
     let mut excess: Vec<i128> = (0..REQUESTS)
         .map(|_| {
             let trace = support::trace(&[&server.url("/")]);

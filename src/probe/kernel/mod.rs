@@ -34,10 +34,6 @@ pub(crate) struct Departure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// They entered the packet scheduler.
-    #[cfg_attr(
-        any(not(target_os = "linux"), wirefall_portable),
-        expect(dead_code, reason = "only Linux stamps what is sent")
-    )]
     Scheduled,
     /// They were handed to the network device.
     Sent,
