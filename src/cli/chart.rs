@@ -15,7 +15,7 @@ pub(super) fn run(args: &ChartArgs) -> Result<u8, CommandError> {
     }
     let options = ChartOptions { title: args.title.clone(), ..ChartOptions::default() };
     match args.kind {
-        ChartKind::Waterfall => drawing::draw(&traces, &options, &args.output)?,
+        ChartKind::Waterfall => drawing::draw(&traces, &options, args.output.path(), args.output.form())?,
     }
     Ok(0)
 }

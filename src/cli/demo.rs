@@ -5,13 +5,13 @@ use std::path::Path;
 
 use url::Url;
 
-use super::args::{ChartFile, Color, DemoArgs};
+use super::args::{Color, DemoArgs};
 use super::console::{self, Console};
 use super::trace::catch_interrupts;
 use super::{CommandError, drawing, exit};
 use crate::lab::{Endpoint, Lab, LabOptions, Profile};
 use crate::probe::{Interrupt, Probe};
-use crate::render::chart::ChartOptions;
+use crate::render::chart::{ChartFormat, ChartOptions};
 use crate::render::{json, terminal};
 use crate::target::{
     ContentCoding, DnsServers, HttpVersion, Limits, Method, Plan, Redirects, Repeat, Request, Resolution, Route,
@@ -34,13 +34,8 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<u8, CommandError
     let traces = trace_all(&plan, &interrupt)?;
     write(&file("traces.jsonl"), &json::jsonl(&traces).map_err(CommandError::Json)?)?;
     let options = ChartOptions { title: Some("One request through each path".to_owned()), ..ChartOptions::default() };
-    for name in ["waterfall.png", "waterfall.svg"] {
-        let chart: ChartFile = file(name).display().to_string().parse().map_err(|_| CommandError::File {
-            doing: "write",
-            file: file(name).display().to_string(),
-            source: std::io::ErrorKind::InvalidFilename.into(),
-        })?;
-        drawing::draw(&traces, &options, &chart)?;
+    for (name, form) in [("waterfall.png", ChartFormat::Png), ("waterfall.svg", ChartFormat::Svg)] {
+        drawing::draw(&traces, &options, &file(name), form)?;
     }
 
     let style = console.style(if console.environment().get("NO_COLOR").is_some() { Color::Never } else { Color::Auto });

@@ -120,7 +120,7 @@ impl<'c> Run<'c> {
     /// Writes what shows all targets together.
     fn finish(self) -> Result<u8, CommandError> {
         if let Some(file) = &self.output.chart {
-            drawing::draw(&self.traces, &ChartOptions::default(), file)?;
+            drawing::draw(&self.traces, &ChartOptions::default(), file.path(), file.form())?;
         }
         let traces = &self.traces;
         let text = match self.output.format {

@@ -7,13 +7,14 @@ use url::Url;
 use super::connect::{self, Dialer};
 use super::deadline::Deadline;
 use super::dns::Lookup;
+use super::fault;
 use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol, RequestContext};
 use super::recorder::Recorder;
 use super::socket::StampedStream;
 use super::stream::Stream;
 use super::tls::{TlsClient, TlsStream};
 use super::{Kept, Probe, clock, tunnel};
-use crate::event::{Endpoints, Fact, Failure, Moment, Phase, RequestHead};
+use crate::event::{Endpoints, Fact, Failure, FailureCode, Moment, Phase, RequestHead};
 use crate::target::{HttpVersion, Proxy, Redirects, Request};
 use crate::time::ClockSync;
 
@@ -113,10 +114,11 @@ impl Hop<'_> {
         self.recorder.learn(Fact::Connected(endpoints.clone()));
         let url = &self.request.url;
         let version = self.probe.plan.http;
-        let Some(client) = self.tls.filter(|_| url.scheme() == "https") else {
+        if url.scheme() != "https" {
             let protocol = if version == HttpVersion::Http2PriorKnowledge { Protocol::H2 } else { Protocol::H1 };
             return Ok((Connection::new(Stream::plain(stream), protocol), endpoints));
-        };
+        }
+        let client = self.tls.ok_or_else(|| fault::fault(Phase::Tls, FailureCode::TlsFailed, "TLS is not set up"))?;
         let alpn: &[&[u8]] = match version {
             HttpVersion::Negotiate => &[b"h2", b"http/1.1"],
             HttpVersion::Http11 => &[b"http/1.1"],
