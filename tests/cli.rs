@@ -90,7 +90,11 @@ fn traces(jsonl: &str) -> Vec<Trace> {
 #[test]
 fn the_demo_traces_every_path_and_draws_it() {
     let directory = directory();
-    let (stdout, _) = check(directory.path(), &["demo", "--out", "shown"], 0);
+    // Wide enough for whole names, however long a busy machine makes the numbers beside them.
+    let wide =
+        command(directory.path(), &["demo", "--out", "shown"]).env("COLUMNS", "160").output().expect("an output");
+    let (stdout, stderr) = (text(&wide.stdout), text(&wide.stderr));
+    assert_eq!(wide.status.code(), Some(0), "{stdout}\n{stderr}");
     let file = |name: &str| fs::read(directory.path().join("shown").join(name)).expect("a file of the demo");
     let traces = traces(text(&file("traces.jsonl")));
     assert!(traces.len() >= 10, "{} traces", traces.len());
