@@ -19,6 +19,8 @@ pub enum Fact {
     Question(QueryId, Question),
     /// What came back; a query without this was never answered.
     Answer(QueryId, Answer),
+    /// How long the first address to be known waited for one of the preferred family (RFC 8305 §3).
+    ResolutionDelay(Nanos),
     /// A connection attempt and how it ended.
     Attempt(AttemptId, Attempt),
     /// The connection in use.

@@ -104,7 +104,7 @@ failure_codes! {
     /// The request could not be written in time.
     SendTimeout = "send.timeout", 28;
     /// The peer closed or reset the connection while the request was being written.
-    SendFailed = "send.failed", 55;
+    SendFailed = "send.failed", 1;
     /// No response began in time.
     WaitTimeout = "wait.timeout", 28;
     /// The peer closed the connection without a response.

@@ -134,6 +134,8 @@ pub enum Moment {
     Verified,
     /// The client's Finished has left this host.
     Finished,
+    /// The first byte of the request is handed to the kernel.
+    RequestHanded,
     /// The last byte of the request has entered this host's packet scheduler; the end of `send` is when it has left that.
     RequestScheduled,
     /// The peer's TCP has acknowledged the last byte of the request. An acknowledgement may be delayed or ride on the

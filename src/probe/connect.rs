@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
@@ -14,17 +15,17 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::clock;
 use super::deadline::{Deadline, Ended};
-use super::dns::{Addresses, Lookup};
+use super::dns::{Addresses, Lookup, RESOLUTION_DELAY};
 use super::fault::{self, fault};
 use super::kernel;
 use super::recorder::Recorder;
 use super::socket::{Arrival, StampedStream};
 use crate::event::{Attempt, AttemptId, AttemptResult, Evidence, Fact, Failure, FailureCode, Mark, Moment, Phase};
-use crate::target::Interface;
+use crate::target::{Interface, Route};
 use crate::time::{ClockSync, Monotonic, Nanos, Timestamp};
 
-/// How long an answer of the second family waits for one of the first (RFC 8305 §3, Resolution Delay).
-const RESOLUTION_DELAY: Nanos = Nanos::from_millis(50);
+/// How long to wait before a unix socket whose listener's queue was full is tried again.
+const QUEUE_FULL_RETRY: Duration = Duration::from_millis(1);
 
 /// A connection that was established.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(crate) fn dial(
     deadline: &Deadline,
 ) -> Result<Dialed, Failure> {
     let port = addresses.first().map_or(0, SocketAddr::port);
-    let dialer = Dialer { interface, attempt_delay: Nanos::from_millis(250), sync, port };
+    let dialer = Dialer { interface, attempt_delay: Route::default().attempt_delay, sync, port };
     let known = Addresses::Known(addresses.iter().map(SocketAddr::ip).collect());
     dialer.race(known, &mut Recorder::default(), deadline)
 }
@@ -74,15 +75,30 @@ fn bind_device(_: &Socket, _: &str) -> std::io::Result<()> {
 }
 
 /// Connects to a unix socket. There is no handshake on the wire: the user clock serves.
-pub(crate) fn dial_unix(path: &Path, sync: ClockSync, recorder: &mut Recorder) -> Result<StampedStream, Failure> {
+pub(crate) fn dial_unix(
+    path: &Path,
+    sync: ClockSync,
+    recorder: &mut Recorder,
+    deadline: &Deadline,
+) -> Result<StampedStream, Failure> {
     let id = recorder.next_attempt();
     let address = path.display().to_string();
     recorder.noticed(Moment::AttemptStarted(id), clock::now());
     let connected = SockAddr::unix(path).and_then(|path| {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.connect(&path)?;
         socket.set_nonblocking(true)?;
-        Ok(socket)
+        Ok((socket, path))
+    });
+    let connected = connected.and_then(|(socket, path)| {
+        loop {
+            match socket.connect(&path) {
+                // The listener's queue is full. There is no descriptor that becomes ready once it is not.
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && deadline.check().is_ok() => {
+                    std::thread::sleep(QUEUE_FULL_RETRY);
+                }
+                connected => break connected.map(|()| socket),
+            }
+        }
     });
     let ended = clock::now();
     recorder.noticed(Moment::AttemptEnded(id), ended);
@@ -96,6 +112,9 @@ pub(crate) fn dial_unix(path: &Path, sync: ClockSync, recorder: &mut Recorder) -
             let errno = error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
             let error = Some(format!("{errno:?}"));
             recorder.learn(Fact::Attempt(id, Attempt { address, result: AttemptResult::Failed, error }));
+            deadline
+                .check()
+                .map_err(|why| fault::ended(Phase::Connect, why, &format!("connecting to {}", path.display())))?;
             let message = format!("{}: {}", path.display(), errno.desc());
             Err(fault(Phase::Connect, refusal_code(errno), message))
         }
@@ -225,6 +244,7 @@ impl Race<'_> {
                 let since = *second_since.get_or_insert_with(clock::now);
                 let left = RESOLUTION_DELAY.saturating_sub(clock::now().since(since));
                 if lookup.preferred_is_known() || left == Nanos::ZERO {
+                    recorder.learn(Fact::ResolutionDelay(clock::now().since(since)));
                     return Ok(());
                 }
                 patience = deadline.within(left);

@@ -12,6 +12,8 @@ use crate::time::{Monotonic, Nanos, Timestamp};
 
 /// How often a wait looks whether it was interrupted: a signal may be delivered to another thread than the waiting one.
 const SLICE: Nanos = Nanos::from_millis(100);
+/// How often a wait for bytes looks whether they are there: what it knows of their arrival is no coarser than this.
+const FINE_SLICE: Nanos = Nanos::from_millis(1);
 
 /// Set when the user wants to stop; shared by everything that waits.
 #[derive(Clone, Debug, Default)]
@@ -82,14 +84,34 @@ impl Deadline {
 
     /// Waits until one of `interests` is ready; `poll` then has set their `revents`.
     pub(crate) fn poll(&self, interests: &mut [PollFd<'_>]) -> Result<(), Ended> {
+        self.poll_in_slices(interests, SLICE, |_| {})
+    }
+
+    /// Waits, and tells `nothing_since` when a look at the descriptors began that found nothing.
+    fn poll_in_slices(
+        &self,
+        interests: &mut [PollFd<'_>],
+        slice: Nanos,
+        mut nothing_since: impl FnMut(Timestamp<Monotonic>),
+    ) -> Result<(), Ended> {
         loop {
             self.check()?;
-            match poll(interests, timeout(self.remaining().min(SLICE))) {
-                Ok(0) | Err(Errno::EINTR) => {}
+            let begun = clock::now();
+            match poll(interests, timeout(self.remaining().min(slice))) {
+                Ok(0) => nothing_since(begun),
+                Err(Errno::EINTR) => {}
                 // An error of poll itself shows again in the call that follows: the descriptors are ours and open.
                 Ok(_) | Err(_) => return Ok(()),
             }
         }
+    }
+
+    /// As [`Deadline::wait`], looking often enough to say when there was still nothing.
+    pub(crate) fn watch(&self, fd: BorrowedFd<'_>, interest: PollFlags) -> Result<Waited, Ended> {
+        let mut interests = [PollFd::new(fd, interest)];
+        let mut nothing_since = None;
+        self.poll_in_slices(&mut interests, FINE_SLICE, |begun| nothing_since = Some(begun))?;
+        Ok(Waited { ready: interests[0].revents().unwrap_or_else(PollFlags::empty), nothing_since })
     }
 
     /// Waits until `fd` can be read (`POLLIN`) or written (`POLLOUT`), or has failed.
@@ -98,6 +120,15 @@ impl Deadline {
         self.poll(&mut interests)?;
         Ok(interests[0].revents().unwrap_or_else(PollFlags::empty))
     }
+}
+
+/// What a wait for one descriptor came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    /// What is ready.
+    pub(crate) ready: PollFlags,
+    /// The last time that nothing was; `None` where the first look found something.
+    pub(crate) nothing_since: Option<Timestamp<Monotonic>>,
 }
 
 /// Rounded up to whole milliseconds, so that a wait never spins through its last one.

@@ -29,9 +29,11 @@ pub use tls::TlsSetupError;
 
 use crate::event::{Failure, FailureCode, Phase};
 use crate::target::{DnsServers, Plan, Redirects, Repeat, Target};
+use crate::time::ClockSync;
 use crate::trace::{Context, Subject, Trace, TraceId};
+use deadline::Deadline;
 use dns::Resolver;
-use http::Connection;
+use http::{Connection, Head, RequestContext};
 use kernel::StampedSockets;
 use recorder::Recorder;
 use tls::{LazyTls, TlsClient};
@@ -79,9 +81,9 @@ struct Kept {
 
 impl Kept {
     /// The connection for its next request, unless the peer has closed it.
-    fn if_it_stands(mut self) -> Option<Self> {
+    fn if_it_stands(mut self, sync: ClockSync) -> Option<Self> {
         let stands = self.connection.is_reusable();
-        self.connection.start_counting();
+        self.connection.start_trace(sync);
         stands.then_some(self)
     }
 }
@@ -184,13 +186,13 @@ impl<'p> Probe<'p> {
         chain: &mut Chain,
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> (Trace, Option<String>) {
-        let setup = if request.url.scheme() == "https" { chain.set_up(&self.tls) } else { Ok(()) };
+        let ready = self.make_ready(request, chain);
         let sync = clock::sync();
         let mut recorder = Recorder::default();
         let tls = chain.tls.as_ref();
         let mut hop =
             request::Hop { probe: self, request, tls, sync, recorder: &mut recorder, location: None, lookup: None };
-        if let Err(failure) = setup.and_then(|()| hop.run(&mut chain.kept, body)) {
+        if let Err(failure) = ready.and_then(|head| hop.run(&head, &mut chain.kept, body)) {
             hop.recorder.fail(failure);
         }
         let location = hop.location.take();
@@ -203,8 +205,25 @@ impl<'p> Probe<'p> {
             method: request.method.as_str().to_owned(),
             redirected_from: from,
         };
-        let context = Context { clock: sync, secrets: self.plan.secrets };
-        (Trace::assemble(subject, &context, recorder.into_events()), location)
+        // Where the clocks moved apart meanwhile, the kernel's stamps are less certain than they seemed.
+        let widened = sync.widened_by(&clock::sync());
+        let context = Context { clock: widened, secrets: self.plan.secrets };
+        let events = recorder.into_events(widened.error().saturating_sub(sync.error()));
+        (Trace::assemble(subject, &context, events), location)
+    }
+
+    /// Does what takes time and is not part of the request, before its clock starts.
+    fn make_ready(&self, request: &crate::target::Request, chain: &mut Chain) -> Result<Head, Failure> {
+        if request.url.scheme() == "https" {
+            chain.set_up(&self.tls)?;
+        }
+        let start = clock::now();
+        self.resolver.find_servers(&Deadline::after(start, self.plan.limits.connect, &self.interrupt))?;
+        let context = match self.plan.route.forward_proxy(&request.url) {
+            Some(proxy) => RequestContext::ViaProxy(proxy.credentials.as_ref()),
+            None => RequestContext::Direct,
+        };
+        Head::new(request, context)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::clock;
 use super::socket::Arrival;
-use crate::event::{AttemptId, Event, Fact, Failure, Mark, Moment};
-use crate::time::{Monotonic, Timestamp};
+use crate::event::{AttemptId, Event, Evidence, Fact, Failure, Mark, Moment};
+use crate::time::{Monotonic, Nanos, Timestamp};
 
 /// The events of one trace, in the order of noticing.
 #[derive(Debug, Default)]
@@ -49,7 +49,15 @@ impl Recorder {
         self.events.extend(events);
     }
 
-    pub(crate) fn into_events(self) -> Vec<Event> {
+    /// The events, the kernel's stamps less certain by `widening`.
+    pub(crate) fn into_events(mut self, widening: Nanos) -> Vec<Event> {
+        for event in &mut self.events {
+            if let Event::Observed(_, mark) = event
+                && mark.source == Evidence::Kernel
+            {
+                mark.error += widening;
+            }
+        }
         self.events
     }
 }

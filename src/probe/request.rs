@@ -8,14 +8,14 @@ use super::connect::{self, Dialer};
 use super::deadline::Deadline;
 use super::dns::Lookup;
 use super::fault;
-use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol, RequestContext};
+use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol};
 use super::recorder::Recorder;
 use super::socket::StampedStream;
 use super::stream::Stream;
 use super::tls::{TlsClient, TlsStream};
 use super::{Kept, Probe, clock, tunnel};
 use crate::event::{Endpoints, Fact, Failure, FailureCode, Moment, Phase, RequestHead};
-use crate::target::{HttpVersion, Proxy, Redirects, Request};
+use crate::target::{HttpVersion, Redirects, Request};
 use crate::time::ClockSync;
 
 /// One request under way.
@@ -36,10 +36,11 @@ impl Hop<'_> {
     /// Makes the request, and records what came of it and of queries that nobody had to wait for.
     pub(super) fn run<'b>(
         &mut self,
+        head: &Head,
         kept: &mut Option<Kept>,
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> Result<(), Failure> {
-        let result = self.request(kept, body);
+        let result = self.request(head, kept, body);
         if let Some(mut lookup) = self.lookup.take() {
             lookup.take_in(self.recorder);
         }
@@ -47,14 +48,19 @@ impl Hop<'_> {
     }
 
     /// Makes the request, on the kept connection if it leads to the same origin and still stands.
-    fn request<'b>(&mut self, kept: &mut Option<Kept>, body: Option<&'b mut (dyn Write + 'b)>) -> Result<(), Failure> {
+    fn request<'b>(
+        &mut self,
+        head: &Head,
+        kept: &mut Option<Kept>,
+        body: Option<&'b mut (dyn Write + 'b)>,
+    ) -> Result<(), Failure> {
         let plan = self.probe.plan;
         let start = clock::now();
         let total = Deadline::after(start, plan.limits.total, &self.probe.interrupt);
         let ready = Deadline::after(start, plan.limits.connect, &self.probe.interrupt).or_earlier(&total);
         let origin = self.request.url.origin();
         let reusable = kept.take().filter(|kept| kept.origin == origin);
-        let (mut connection, endpoints) = match reusable.and_then(Kept::if_it_stands) {
+        let (mut connection, endpoints) = match reusable.and_then(|kept| kept.if_it_stands(self.sync)) {
             Some(kept) => {
                 self.recorder.noticed(Moment::Start, clock::now());
                 (kept.connection, Endpoints { reused: true, ..kept.endpoints })
@@ -64,7 +70,7 @@ impl Hop<'_> {
         if endpoints.reused {
             self.recorder.learn(Fact::Connected(endpoints.clone()));
         }
-        let result = self.exchange(&mut connection, body, &total);
+        let result = self.exchange(head, &mut connection, body, &total);
         if let Some(counters) = connection.counters() {
             self.recorder.learn(Fact::Transport(counters));
         }
@@ -76,26 +82,22 @@ impl Hop<'_> {
 
     fn exchange<'b>(
         &mut self,
+        head: &Head,
         connection: &mut Connection,
         body: Option<&'b mut (dyn Write + 'b)>,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let context = match self.forward_proxy() {
-            Some(proxy) => RequestContext::ViaProxy(proxy.credentials.as_ref()),
-            None => RequestContext::Direct,
-        };
-        let head = Head::new(self.request, context)?;
         let payload = self.request.body.as_deref().unwrap_or_default();
         let mut log = ExchangeLog::default();
         let mut sink = BodySink::new(body, self.request.coding);
         if matches!(self.probe.plan.redirects, Redirects::Follow { .. }) {
             sink.leave_out_redirects();
         }
-        let result = connection.exchange(Call { head: &head, body: payload, sink: &mut sink, log: &mut log, deadline });
+        let result = connection.exchange(Call { head, body: payload, sink: &mut sink, log: &mut log, deadline });
         if log.head_bytes_sent > 0 {
             self.recorder.learn(Fact::Request(RequestHead {
                 version: connection.version().to_owned(),
-                headers: connection.fields_as_sent(&head),
+                headers: connection.fields_as_sent(head),
                 body_bytes: payload.len() as u64,
                 header_bytes: log.head_bytes_sent,
             }));
@@ -136,7 +138,7 @@ impl Hop<'_> {
     fn connect(&mut self, deadline: &Deadline) -> Result<(StampedStream, Endpoints), Failure> {
         let route = &self.probe.plan.route;
         if let Some(path) = &route.unix_socket {
-            let stream = connect::dial_unix(path, self.sync, self.recorder)?;
+            let stream = connect::dial_unix(path, self.sync, self.recorder, deadline)?;
             let remote = path.display().to_string();
             return Ok((stream, Endpoints { reused: false, local: None, remote, proxy: None }));
         }
@@ -175,13 +177,6 @@ impl Hop<'_> {
                 Ok((connection.stream, endpoints))
             }
         }
-    }
-
-    /// The proxy that is to forward the request: clear text only, TLS goes through a tunnel.
-    fn forward_proxy(&self) -> Option<&Proxy> {
-        let route = &self.probe.plan.route;
-        let clear = self.request.url.scheme() == "http" && route.unix_socket.is_none();
-        clear.then(|| route.proxies.for_url(&self.request.url)).flatten()
     }
 }
 

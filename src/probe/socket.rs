@@ -11,10 +11,10 @@ use nix::poll::PollFlags;
 use socket2::Socket;
 
 use super::clock;
-use super::deadline::{Deadline, Ended};
+use super::deadline::{Deadline, Ended, Waited};
 use super::kernel::{self, Departure, KernelStamp, Stage, TcpState};
 use crate::event::{Evidence, Failure, Mark, TransportCounters};
-use crate::time::{ClockSync, Monotonic, Nanos, Timestamp};
+use crate::time::{ClockSync, Monotonic, Timestamp};
 
 /// When bytes arrived.
 #[derive(Clone, Copy, Debug)]
@@ -89,16 +89,31 @@ pub(crate) enum Progress<T> {
     Blocked,
 }
 
+/// One write.
+#[derive(Clone, Copy, Debug)]
+struct Handed {
+    /// The offset of the byte behind it.
+    end: u64,
+    /// Just before the call.
+    at: Timestamp<Monotonic>,
+    /// Reads that had brought bytes by then.
+    reads: u64,
+}
+
 /// A connected byte stream with stamps.
 #[derive(Debug)]
 pub(crate) struct StampedStream {
     socket: Socket,
     sync: ClockSync,
     written: u64,
-    handed: Vec<(u64, Timestamp<Monotonic>)>,
+    handed: Vec<Handed>,
     departures: Vec<Departure>,
+    /// Reads that brought bytes so far.
+    reads: u64,
     /// When the stream was last known to hold nothing unread.
     drained: Timestamp<Monotonic>,
+    /// When it was then found to hold something.
+    filled: Option<Timestamp<Monotonic>>,
     retransmits_before: u32,
 }
 
@@ -119,7 +134,9 @@ impl StampedStream {
             written: 0,
             handed: Vec::new(),
             departures: Vec::new(),
+            reads: 0,
             drained: clock::now(),
+            filled: None,
             retransmits_before: 0,
         }
     }
@@ -136,7 +153,7 @@ impl StampedStream {
             match (&self.socket).write(bytes) {
                 Ok(length) => {
                     self.written += length as u64;
-                    self.handed.push((self.written, before));
+                    self.handed.push(Handed { end: self.written, at: before, reads: self.reads });
                     return Ok(Progress::Made(length));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -150,7 +167,12 @@ impl StampedStream {
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> Result<Progress<(usize, Arrivals)>, StreamError> {
         loop {
             match kernel::receive(&self.socket, buffer) {
-                Ok((length, stamp)) => return Ok(Progress::Made((length, self.arrivals(length, stamp)))),
+                Ok((length, stamp)) => {
+                    self.reads += u64::from(length > 0);
+                    let arrivals = self.arrivals(length, stamp);
+                    self.filled = None;
+                    return Ok(Progress::Made((length, arrivals)));
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.drained = clock::now();
@@ -166,9 +188,17 @@ impl StampedStream {
         let kernel = stamp.map(|stamp| self.kernel_mark(stamp));
         let last = Arrival { noticed, kernel };
         let Some(mark) = kernel else { return Arrivals { first: last, last } };
-        let several = kernel::tcp_state(&self.socket).is_some_and(|state| length > state.receive_mss as usize);
-        let uncertain = if several { mark.at.since(self.drained) } else { Nanos::ZERO };
-        let first = Arrival { noticed, kernel: Some(Mark { error: mark.error + uncertain, ..mark }) };
+        if kernel::tcp_state(&self.socket).is_none_or(|state| length <= state.receive_mss as usize) {
+            return Arrivals { first: last, last };
+        }
+        // The stamp is that of the last of several segments. The first one had come when the wait for it ended, and had not
+        // when there was still nothing.
+        let earliest = match self.filled {
+            Some(filled) if filled < mark.at => clock::user_mark(filled),
+            _ => mark,
+        };
+        let error = earliest.error + earliest.at.since(self.drained);
+        let first = Arrival { noticed, kernel: Some(Mark { error, ..earliest }) };
         Arrivals { first, last }
     }
 
@@ -179,7 +209,11 @@ impl StampedStream {
     /// Waits until the stream can be read (`POLLIN`) or written (`POLLOUT`), or has failed.
     pub(crate) fn wait(&mut self, interest: PollFlags, deadline: &Deadline) -> Result<PollFlags, StreamError> {
         loop {
-            let ready = deadline.wait(self.socket.as_fd(), interest)?;
+            let Waited { ready, nothing_since } = deadline.watch(self.socket.as_fd(), interest)?;
+            if interest.contains(PollFlags::POLLIN) {
+                self.drained = nothing_since.map_or(self.drained, |nothing| nothing.max(self.drained));
+                self.filled = ready.contains(PollFlags::POLLIN).then(clock::now);
+            }
             let stamps_only = ready == PollFlags::POLLERR;
             let before = self.departures.len();
             if ready.contains(PollFlags::POLLERR) {
@@ -195,9 +229,9 @@ impl StampedStream {
     /// When the byte before `offset` left.
     pub(crate) fn left(&mut self, offset: u64) -> Option<Left> {
         kernel::acknowledge_stamps(&self.socket, &mut self.departures);
-        let (_, handed) = *self.handed.iter().find(|(end, _)| *end >= offset)?;
+        let handed = *self.handed.iter().find(|handed| handed.end >= offset)?;
         Some(Left {
-            handed: clock::user_mark(handed),
+            handed: clock::user_mark(handed.at),
             scheduled: self.departure(offset, Stage::Scheduled),
             kernel: self.departure(offset, Stage::Sent),
         })
@@ -209,22 +243,14 @@ impl StampedStream {
         self.departure(offset, Stage::Acknowledged)
     }
 
-    /// The stamp whose key is the byte before `offset`, or the next later one: the kernel may merge writes, and stamps the
-    /// last byte of the merged ones. Of a retransmission's several stamps the first counts.
     fn departure(&self, offset: u64, stage: Stage) -> Option<Mark> {
-        // Keys wrap at 32 bits; distances up to half of that are unambiguous.
-        const HALF: u32 = u32::MAX / 2;
-        #[expect(clippy::cast_possible_truncation, reason = "the kernel truncates the offset in the same way")]
-        let key = offset.checked_sub(1)? as u32;
-        self.departures
-            .iter()
-            .filter(|departure| departure.stage == stage && departure.key.wrapping_sub(key) <= HALF)
-            .min_by_key(|departure| (departure.key.wrapping_sub(key), departure.at))
-            .map(|departure| self.kernel_mark(departure.at))
+        let departure = find_departure(&self.departures, &self.handed, offset, stage)?;
+        Some(self.kernel_mark(departure.at))
     }
 
-    /// A new trace begins on this connection: retransmissions count from here.
-    pub(crate) fn start_counting(&mut self) {
+    /// A new trace begins on this connection: retransmissions count from here, and stamps are converted by its clocks.
+    pub(crate) fn start_trace(&mut self, sync: ClockSync) {
+        self.sync = sync;
         self.retransmits_before = self.state().map_or(0, |state| state.total_retransmits);
     }
 
@@ -240,5 +266,60 @@ impl StampedStream {
 
     fn state(&self) -> Option<TcpState> {
         kernel::tcp_state(&self.socket)
+    }
+}
+
+/// The stamp whose key is the byte before `offset`, or the next later one of the same burst: the kernel may merge writes, and
+/// stamps the last byte of the merged ones. A write that followed an answer was not merged with what was answered. Of a
+/// retransmission's several stamps the first counts.
+fn find_departure(departures: &[Departure], handed: &[Handed], offset: u64, stage: Stage) -> Option<Departure> {
+    let write = handed.iter().find(|handed| handed.end >= offset)?;
+    let burst_end = handed.iter().filter(|other| other.reads == write.reads).map(|other| other.end).max()?;
+    #[expect(clippy::cast_possible_truncation, reason = "the kernel truncates offsets to 32 bits in the same way")]
+    let key = |offset: u64| offset.checked_sub(1).map(|last| last as u32);
+    let (first, last) = (key(offset)?, key(burst_end)?);
+    let distance = |departure: &&Departure| departure.key.wrapping_sub(first);
+    departures
+        .iter()
+        .filter(|departure| departure.stage == stage && distance(departure) <= last.wrapping_sub(first))
+        .min_by_key(|departure| (distance(departure), departure.at))
+        .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(key: u32, at: u64) -> Departure {
+        Departure { key, stage: Stage::Sent, at: Timestamp::from_nanos(at) }
+    }
+
+    fn write(end: u64, reads: u64) -> Handed {
+        Handed { end, at: Timestamp::default(), reads }
+    }
+
+    fn check(departures: &[Departure], writes: &[Handed], offset: u64, expect: Option<u64>) {
+        let found = find_departure(departures, writes, offset, Stage::Sent);
+        assert_eq!(found.map(|departure| departure.at.as_nanos()), expect, "offset {offset}");
+    }
+
+    #[test]
+    fn a_byte_finds_its_own_stamp_or_that_of_a_write_it_was_merged_with() {
+        let writes = [write(100, 0), write(150, 0), write(400, 1)];
+        check(&[stamp(99, 5), stamp(149, 6)], &writes, 100, Some(5));
+        check(&[stamp(149, 6)], &writes, 100, Some(6));
+        // The write of 400 followed an answer: it was never merged with that of 100.
+        check(&[stamp(399, 9)], &writes, 100, None);
+        check(&[stamp(399, 9)], &writes, 151, Some(9));
+        check(&[stamp(399, 9)], &writes, 401, None);
+        // A retransmission stamps the same byte again.
+        check(&[stamp(99, 200), stamp(99, 5)], &writes, 100, Some(5));
+    }
+
+    #[test]
+    fn keys_wrap_with_the_offset() {
+        let past = u64::from(u32::MAX) + 1;
+        check(&[stamp(9, 7)], &[write(past + 10, 0)], past - 5, Some(7));
+        check(&[stamp(u32::MAX - 100, 7)], &[write(past + 10, 0)], past + 10, None);
     }
 }

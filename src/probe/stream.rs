@@ -13,6 +13,7 @@ use super::deadline::Deadline;
 use super::socket::{Arrivals, Left, Progress, StampedStream, StreamError};
 use super::tls::TlsStream;
 use crate::event::{Mark, TransportCounters};
+use crate::time::ClockSync;
 
 const READ_AT_ONCE: usize = 64 * 1_024;
 
@@ -197,8 +198,8 @@ impl Stream {
     }
 
     /// A new trace begins on this connection.
-    pub(crate) fn start_counting(&mut self) {
-        self.stamped_mut().start_counting();
+    pub(crate) fn start_trace(&mut self, sync: ClockSync) {
+        self.stamped_mut().start_trace(sync);
     }
 
     /// The kernel's counters since the trace began.

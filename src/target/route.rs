@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::Proxies;
+use url::Url;
+
 use super::host::{normal_host, port, split_host, without_brackets};
+use super::{Proxies, Proxy};
 use crate::time::Nanos;
 
 /// How packets get there.
@@ -62,6 +64,13 @@ impl Default for Route {
 }
 
 impl Route {
+    /// The proxy that is to forward requests for `url`: clear text only, since TLS goes through a tunnel.
+    #[must_use]
+    pub fn forward_proxy(&self, url: &Url) -> Option<&Proxy> {
+        let clear = url.scheme() == "http" && self.unix_socket.is_none();
+        clear.then(|| self.proxies.for_url(url)).flatten()
+    }
+
     /// The host and port to connect to for a URL's host and port, both without brackets: the first entry of `connect_to`
     /// that matches decides. An entry that would change nothing matches nothing, as in curl.
     #[must_use]

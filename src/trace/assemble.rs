@@ -17,6 +17,9 @@ use crate::event::{
 use crate::target::Secrets;
 use crate::time::{Monotonic, Nanos, Timestamp};
 
+/// A wait for the preferred family that is shorter than this is none: its answer was there already.
+const NOTABLE_DELAY: Nanos = Nanos::from_millis(1);
+
 impl Trace {
     /// Draws the trace from everything that was observed. Any stream of events gives a well-formed trace; without events it
     /// has no phases.
@@ -35,7 +38,11 @@ impl Trace {
             started_at: context.clock.to_realtime(start.at),
             outcome: failure.map_or(Outcome::Complete, Outcome::Failed),
             wait,
-            client: Client { lag: moments.lag(), queue: moments.queue() },
+            client: Client {
+                lag: moments.lag(facts.resolution_delay),
+                queue: moments.queue(),
+                resolution_delay: Some(facts.resolution_delay).filter(|delay| *delay >= NOTABLE_DELAY),
+            },
             dns: dns(&facts, &at),
             connect: connect(&facts, &at),
             tls: tls(&facts, &at),
@@ -100,16 +107,25 @@ impl Moments {
         Some(left.at.since(self.best(Moment::RequestScheduled)?.at))
     }
 
-    /// How much later than the best witness this program noticed the arrivals that end phases.
-    fn lag(&self) -> Nanos {
-        [Phase::Dns, Phase::Connect, Phase::Wait, Phase::Receive]
-            .into_iter()
-            .filter_map(|phase| {
-                let marks = self.0.get(&Moment::End(phase))?;
-                let noticed = marks.iter().filter(|mark| mark.source == Evidence::User).map(|mark| mark.at).min()?;
-                Some(noticed.since(self.best(Moment::End(phase))?.at))
-            })
-            .sum()
+    /// What this program itself added: from the end of each phase to its own next act, and from the arrival of the first and
+    /// the last byte of the response to its noticing. `delay` is what it waited on purpose between `dns` and `connect`.
+    fn lag(&self, delay: Nanos) -> Nanos {
+        let first_attempt = self.0.keys().filter(|moment| matches!(moment, Moment::AttemptStarted(_)));
+        let first_attempt = first_attempt.filter_map(|moment| self.by_user(*moment)).min();
+        let acts = [
+            (Phase::Dns, first_attempt.map(|at| at - delay)),
+            (Phase::Connect, self.by_user(Moment::ClientHello).or_else(|| self.by_user(Moment::RequestHanded))),
+            (Phase::Tls, self.by_user(Moment::RequestHanded)),
+            (Phase::Wait, self.by_user(Moment::End(Phase::Wait))),
+            (Phase::Receive, self.by_user(Moment::End(Phase::Receive))),
+        ];
+        let gaps = acts.into_iter().filter_map(|(phase, act)| Some(act?.since(self.best(Moment::End(phase))?.at)));
+        gaps.sum()
+    }
+
+    /// The first time that this process itself stamped a moment.
+    fn by_user(&self, moment: Moment) -> Option<Timestamp<Monotonic>> {
+        self.0.get(&moment)?.iter().filter(|mark| mark.source == Evidence::User).map(|mark| mark.at).min()
     }
 }
 
@@ -117,6 +133,7 @@ impl Moments {
 #[derive(Default)]
 struct Facts {
     source: Option<DnsSource>,
+    resolution_delay: Nanos,
     questions: BTreeMap<QueryId, Question>,
     answers: BTreeMap<QueryId, Answer>,
     attempts: BTreeMap<AttemptId, Attempt>,
@@ -136,6 +153,7 @@ impl Facts {
     fn learn(&mut self, fact: Fact) {
         match fact {
             Fact::Resolved(source) => self.source = Some(source),
+            Fact::ResolutionDelay(delay) => self.resolution_delay = delay,
             Fact::Question(id, question) => _ = self.questions.insert(id, question),
             Fact::Answer(id, answer) => _ = self.answers.insert(id, answer),
             Fact::Attempt(id, attempt) => _ = self.attempts.insert(id, attempt),
@@ -178,26 +196,27 @@ fn phase_ends(moments: &Moments, failure: Option<&Failure>) -> Vec<(Phase, Mark)
 
 fn wait_split(timeline: &Timeline, moments: &Moments, facts: &Facts) -> Option<WaitSplit> {
     facts.response.as_ref()?;
-    let wait = timeline.span(Phase::Wait)?.duration;
+    let span = timeline.span(Phase::Wait)?;
     let from_counters = facts.transport.and_then(|counters| counters.min_rtt);
     let min_rtt = [from_counters, facts.syn_round_trip].into_iter().flatten().min()?;
     let sent: Timestamp<Monotonic> = moments.best(Moment::End(Phase::Send))?.at;
     let acked = moments.best(Moment::RequestAcked).map(|mark| mark.at.since(sent));
-    Some(WaitSplit::estimate(wait, min_rtt, acked))
+    Some(WaitSplit::estimate(span.duration, span.error, min_rtt, acked))
 }
 
 fn dns(facts: &Facts, at: &impl Fn(Moment) -> Option<Nanos>) -> Option<Dns> {
     let queries: Vec<DnsQuery> = facts
         .questions
         .iter()
-        .map(|(id, question)| {
-            let start = at(Moment::QuerySent(*id)).unwrap_or_default();
-            DnsQuery {
+        .filter_map(|(id, question)| {
+            // A query whose server was still being reached when nobody needed it any more was never sent.
+            let start = at(Moment::QuerySent(*id))?;
+            Some(DnsQuery {
                 question: question.clone(),
                 start,
                 duration: at(Moment::QueryEnded(*id)).map(|end| end.saturating_sub(start)),
                 answer: facts.answers.get(id).cloned(),
-            }
+            })
         })
         .collect();
     let source = facts.source.or_else(|| (!queries.is_empty()).then_some(DnsSource::Network))?;
@@ -208,15 +227,15 @@ fn connect(facts: &Facts, at: &impl Fn(Moment) -> Option<Nanos>) -> Option<Conne
     let attempts: Vec<ConnectAttempt> = facts
         .attempts
         .iter()
-        .map(|(id, attempt)| {
-            let start = at(Moment::AttemptStarted(*id)).unwrap_or_default();
-            ConnectAttempt {
+        .filter_map(|(id, attempt)| {
+            let start = at(Moment::AttemptStarted(*id))?;
+            Some(ConnectAttempt {
                 address: attempt.address.clone(),
                 start,
                 duration: at(Moment::AttemptEnded(*id)).map(|end| end.saturating_sub(start)),
                 result: attempt.result,
                 error: attempt.error.clone(),
-            }
+            })
         })
         .collect();
     if attempts.is_empty() && facts.endpoints.is_none() {
@@ -315,11 +334,15 @@ mod tests {
             seen(Moment::End(Phase::Dns), 215, Evidence::Kernel),
             seen(Moment::End(Phase::Connect), 300, Evidence::Kernel),
             seen(Moment::End(Phase::Connect), 305, Evidence::Wire),
+            seen(Moment::AttemptStarted(AttemptId(0)), 240, Evidence::User),
+            seen(Moment::RequestHanded, 330, Evidence::User),
+            Event::Learned(Fact::ResolutionDelay(Nanos::new(5))),
         ]);
         let lengths: Vec<_> =
             trace.timeline.spans().map(|span| (span.phase, span.duration.get(), span.evidence)).collect();
         assert_eq!(lengths, [(Phase::Dns, 110, Evidence::Kernel), (Phase::Connect, 95, Evidence::Kernel)]);
-        assert_eq!(trace.client.lag, Nanos::new(10));
+        // From the answer to the attempt without the wait on purpose, and from the connection to the request.
+        assert_eq!(trace.client.lag, Nanos::new((240 - 210 - 5) + (330 - 305)));
         assert_eq!(trace.started_at, Timestamp::from_nanos(1_000_000_100));
     }
 

@@ -135,12 +135,16 @@ pub struct Informational {
 /// What the measuring itself cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
-    /// How long arrivals waited, in all, between the kernel's stamp and this program's noticing. It is inside the phase that
-    /// follows each arrival, not in the one that the arrival ends.
+    /// What this program itself added, in all: the gaps between the end of a phase and its next act, which count to the later
+    /// phase, and how late it noticed the first and the last byte of the response.
     #[serde(rename = "lag_ns")]
     pub lag: Nanos,
     /// How long the last byte of the request waited in this host's packet scheduler, inside `send`; absent without the
     /// kernel's stamps.
     #[serde(rename = "queue_ns", default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Nanos>,
+    /// How long the first address to be known waited for an answer of the preferred family (RFC 8305 §3), inside `connect`;
+    /// absent where that answer was there already.
+    #[serde(rename = "resolution_delay_ns", default, skip_serializing_if = "Option::is_none")]
+    pub resolution_delay: Option<Nanos>,
 }

@@ -50,20 +50,20 @@ impl Method {
 }
 
 impl WaitSplit {
-    /// Splits `wait`. `min_rtt` is the smallest round trip of the connection, `acked` the time from the end of `send` to the
+    /// Splits `wait`, which may be off by `error` either way; the bounds are wider by that. `min_rtt` is the smallest round trip of the connection, `acked` the time from the end of `send` to the
     /// acknowledgement of the request's last byte.
     ///
     /// A floor longer than the wait (a first byte that left before the request was complete) makes the network the whole.
     #[must_use]
-    pub fn estimate(wait: Nanos, min_rtt: Nanos, acked: Option<Nanos>) -> Self {
+    pub fn estimate(wait: Nanos, error: Nanos, min_rtt: Nanos, acked: Option<Nanos>) -> Self {
         let network = min_rtt.min(wait);
         let ceiling = acked.filter(|acked| *acked < wait);
         let most_network = ceiling.unwrap_or(wait).max(network);
         Self {
             network,
             server: wait.saturating_sub(network),
-            server_low: wait.saturating_sub(most_network),
-            server_high: wait.saturating_sub(network),
+            server_low: wait.saturating_sub(most_network + error),
+            server_high: (wait + error).saturating_sub(network),
             method: if ceiling.is_some() { Method::MinRttAndAck } else { Method::MinRtt },
         }
     }
@@ -74,8 +74,13 @@ mod tests {
     use super::*;
 
     fn check(wait: u64, min_rtt: u64, acked: Option<u64>, expect: (u64, u64, u64, u64, Method)) {
+        check_uncertain(wait, 0, min_rtt, acked, expect);
+    }
+
+    fn check_uncertain(wait: u64, error: u64, min_rtt: u64, acked: Option<u64>, expect: (u64, u64, u64, u64, Method)) {
         let (network, server, low, high, method) = expect;
-        let split = WaitSplit::estimate(Nanos::new(wait), Nanos::new(min_rtt), acked.map(Nanos::new));
+        let split =
+            WaitSplit::estimate(Nanos::new(wait), Nanos::new(error), Nanos::new(min_rtt), acked.map(Nanos::new));
         let expect = WaitSplit {
             network: Nanos::new(network),
             server: Nanos::new(server),
@@ -95,5 +100,8 @@ mod tests {
         // The acknowledgement cannot be faster than the floor: the floor stands.
         check(100, 16, Some(15), (16, 84, 84, 84, Method::MinRttAndAck));
         check(10, 16, None, (10, 0, 0, 0, Method::MinRtt));
+        // What is not known of the wait is not known of its parts.
+        check_uncertain(100, 5, 16, Some(17), (16, 84, 78, 89, Method::MinRttAndAck));
+        check_uncertain(100, 200, 16, Some(17), (16, 84, 0, 284, Method::MinRttAndAck));
     }
 }

@@ -161,7 +161,7 @@ impl Asker {
             }
             Err(_) => observed.noticed(Moment::QueryEnded(id), clock::now()),
         }
-        self.tell(observed.into_events());
+        self.tell(observed.into_events(Nanos::ZERO));
         outcome
     }
 

@@ -15,9 +15,9 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 
 use super::deadline::{Deadline, Ended};
 use super::fault::{self, fault};
@@ -26,11 +26,14 @@ use super::recorder::Recorder;
 use super::tls::TlsClient;
 use crate::event::{DnsSource, Event, Fact, Failure, FailureCode, Moment, Phase};
 use crate::target::{DnsServers, Family, Interface, Resolution};
-use crate::time::ClockSync;
+use crate::time::{ClockSync, Nanos};
 use ask::{Asker, FamilyAnswer};
 use exchange::Server;
 use message::Record;
 use system::System;
+
+/// How long an answer of the second family waits for one of the first (RFC 8305 §3, Resolution Delay).
+pub(crate) const RESOLUTION_DELAY: Nanos = Nanos::from_millis(50);
 
 /// Answers names for one run.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Resolver {
     resolution: Resolution,
     interface: Option<Interface>,
     tls: Option<TlsClient>,
+    /// The addresses of the DNS-over-HTTPS server, once they have been found.
+    https_server: OnceLock<Vec<SocketAddr>>,
 }
 
 /// Where the addresses of a host come from.
@@ -53,7 +58,7 @@ pub(crate) enum Addresses {
 impl Resolver {
     /// Reads the system's configuration. DNS over TLS and HTTPS need `tls`.
     pub(crate) fn new(resolution: Resolution, interface: Option<Interface>, tls: Option<TlsClient>) -> Self {
-        Self { system: System::load(), resolution, interface, tls }
+        Self { system: System::load(), resolution, interface, tls, https_server: OnceLock::new() }
     }
 
     /// Finds the addresses of a host, or begins to ask for them.
@@ -119,7 +124,7 @@ impl Resolver {
             Family::V4 => &[Record::A],
             Family::V6 => &[Record::Aaaa],
         };
-        let servers = Arc::new(self.servers(recorder, sync, deadline)?);
+        let servers = Arc::new(self.servers(recorder));
         let (updates, received) = channel();
         let (bell, rung) = wake_up_call().map_err(|error| unreachable(format!("no wake-up call: {error}")))?;
         let queries = Arc::new(AtomicU32::new(0));
@@ -156,8 +161,8 @@ impl Resolver {
         if matches!(self.resolution.servers, DnsServers::System) { configured(&self.system) } else { default }
     }
 
-    fn servers(&self, recorder: &mut Recorder, sync: ClockSync, deadline: &Deadline) -> Result<Vec<Server>, Failure> {
-        Ok(match &self.resolution.servers {
+    fn servers(&self, recorder: &mut Recorder) -> Vec<Server> {
+        match &self.resolution.servers {
             DnsServers::System => self.system.servers.iter().copied().map(Server::Plain).collect(),
             DnsServers::Plain(servers) => servers.iter().copied().map(Server::Plain).collect(),
             DnsServers::Tls(servers) => {
@@ -167,32 +172,30 @@ impl Resolver {
             }
             DnsServers::Https(url) => {
                 recorder.noticed(Moment::Start, super::clock::now());
-                let addresses = self.addresses_of_doh_server(url, sync, deadline)?;
-                vec![Server::Https(url.clone(), addresses)]
+                vec![Server::Https(url.clone(), self.https_server.get().cloned().unwrap_or_default())]
             }
-        })
+        }
     }
 
-    /// The DNS-over-HTTPS server's own name is resolved by the system.
-    fn addresses_of_doh_server(
-        &self,
-        url: &url::Url,
-        sync: ClockSync,
-        deadline: &Deadline,
-    ) -> Result<Vec<SocketAddr>, Failure> {
-        let bootstrap = Self {
-            system: self.system.clone(),
-            resolution: Resolution { servers: DnsServers::System, ..self.resolution.clone() },
-            interface: self.interface.clone(),
-            tls: self.tls.clone(),
-        };
+    /// Finds the DNS-over-HTTPS server, by the system's own means, unless that has been done. This belongs before any clock
+    /// starts: it is part of the configuration, as the addresses of other servers are.
+    pub(crate) fn find_servers(&self, deadline: &Deadline) -> Result<(), Failure> {
+        let DnsServers::Https(url) = &self.resolution.servers else { return Ok(()) };
+        if self.https_server.get().is_some() {
+            return Ok(());
+        }
+        let resolution = Resolution { servers: DnsServers::System, ..self.resolution.clone() };
+        let system = Self::new(resolution, self.interface.clone(), None);
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or(443);
-        let found = match bootstrap.resolve(host, port, &mut Recorder::default(), sync, deadline)? {
+        let mut unrecorded = Recorder::default();
+        let found = match system.resolve(host, port, &mut unrecorded, super::clock::sync(), deadline)? {
             Addresses::Known(addresses) => addresses,
-            Addresses::Asked(mut lookup) => lookup.wait_for_all(deadline)?,
+            Addresses::Asked(mut lookup) => lookup.wait_for_some(deadline)?,
         };
-        Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+        let found = found.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+        self.https_server.get_or_init(|| found);
+        Ok(())
     }
 }
 
@@ -294,14 +297,22 @@ impl Lookup {
         fault::ended(Phase::Dns, ended, &format!("resolving {}", self.host))
     }
 
-    /// All addresses, once every family has answered.
-    fn wait_for_all(&mut self, deadline: &Deadline) -> Result<Vec<IpAddr>, Failure> {
+    /// Some addresses: those of the first family, or of the second once that has waited long enough.
+    fn wait_for_some(&mut self, deadline: &Deadline) -> Result<Vec<IpAddr>, Failure> {
         let mut addresses = Vec::new();
         let mut unrecorded = Recorder::default();
-        while self.is_pending() {
-            deadline.wait(self.bell.as_fd(), nix::poll::PollFlags::POLLIN).map_err(|why| self.ended(why))?;
+        loop {
             addresses.extend(self.take_in(&mut unrecorded));
+            let enough = !addresses.is_empty() && self.preferred_is_known();
+            if enough || !self.is_pending() {
+                return if addresses.is_empty() { Err(self.failure()) } else { Ok(addresses) };
+            }
+            let patience = if addresses.is_empty() { deadline.clone() } else { deadline.within(RESOLUTION_DELAY) };
+            match patience.wait(self.bell.as_fd(), nix::poll::PollFlags::POLLIN) {
+                Err(_) if !addresses.is_empty() && deadline.check().is_ok() => return Ok(addresses),
+                Err(why) => return Err(self.ended(why)),
+                Ok(_) => {}
+            }
         }
-        if addresses.is_empty() { Err(self.failure()) } else { Ok(addresses) }
     }
 }

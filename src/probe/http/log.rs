@@ -9,6 +9,8 @@ use crate::probe::socket::{Arrival, Left};
 pub(crate) struct ExchangeLog {
     /// Bytes of the request's head as written; zero while none were.
     pub(crate) head_bytes_sent: u64,
+    /// When the first byte of the request was handed to the kernel.
+    pub(crate) begun: Option<Mark>,
     /// When the last byte of the request left.
     pub(crate) sent: Option<Left>,
     /// When the peer's TCP acknowledged it.
@@ -37,6 +39,9 @@ impl ExchangeLog {
 
     /// Hands everything to the trace.
     pub(crate) fn record(self, recorder: &mut Recorder) {
+        if let Some(mark) = self.begun {
+            recorder.observe(Moment::RequestHanded, mark);
+        }
         if let Some(mark) = self.sent.and_then(|left| left.scheduled) {
             recorder.observe(Moment::RequestScheduled, mark);
         }

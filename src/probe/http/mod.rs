@@ -18,6 +18,7 @@ use super::fault;
 use super::socket::{Arrival, Left, StampedStream};
 use super::stream::Stream;
 use crate::event::{Failure, Headers, Phase, TransportCounters};
+use crate::time::ClockSync;
 pub(crate) use coding::BodySink;
 pub(crate) use head::{Head, RequestContext};
 pub(crate) use log::ExchangeLog;
@@ -98,10 +99,10 @@ impl Connection {
     }
 
     /// A new trace begins on this connection.
-    pub(crate) fn start_counting(&mut self) {
+    pub(crate) fn start_trace(&mut self, sync: ClockSync) {
         match self {
-            Self::H1(session) => session.stream_mut().start_counting(),
-            Self::H2(session) => session.start_counting(),
+            Self::H1(session) => session.stream_mut().start_trace(sync),
+            Self::H2(session) => session.start_trace(sync),
         }
     }
 

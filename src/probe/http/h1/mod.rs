@@ -51,12 +51,16 @@ impl Session {
 
     pub(super) fn exchange(&mut self, call: &mut Call<'_, '_>) -> Result<(), Failure> {
         let head = call.head.to_h1();
-        let mut end = self.stream.queue(&head);
-        call.log.head_bytes_sent = head.len() as u64;
+        let head_end = self.stream.queue(&head);
+        let mut end = head_end;
         let mut reader = ResponseReader::new(&call.head.method);
         let result = self.send(&mut end, &mut reader, call).and_then(|()| self.receive(&mut reader, call));
         // Of a request that was answered before its end, what was written counts.
         let end = end.min(self.stream.written());
+        if self.stream.written() >= head_end {
+            call.log.begun = self.stream.left(head_end).map(|left| left.handed);
+            call.log.head_bytes_sent = head.len() as u64;
+        }
         call.log.sent = self.stream.left(end);
         call.log.acknowledged = self.stream.acknowledged(end);
         self.reusable = result.is_ok() && reader.keeps_alive();

@@ -22,6 +22,7 @@ use crate::event::{Failure, FailureCode, Phase, TransportCounters};
 use crate::probe::deadline::Deadline;
 use crate::probe::fault::{self, fault};
 use crate::probe::stream::Stream;
+use crate::time::ClockSync;
 use exchange::{Exchange, Step};
 use tap::{Tap, Tapped};
 
@@ -69,8 +70,8 @@ impl Session {
         Pin::new(connection).poll(&mut Context::from_waker(&waker)).is_pending() && !self.tap.borrow().is_closed()
     }
 
-    pub(super) fn start_counting(&mut self) {
-        self.tap.borrow_mut().stream_mut().start_counting();
+    pub(super) fn start_trace(&mut self, sync: ClockSync) {
+        self.tap.borrow_mut().stream_mut().start_trace(sync);
     }
 
     pub(super) fn counters(&self) -> Option<TransportCounters> {

@@ -37,7 +37,12 @@ impl Tap {
             wants_write: false,
             closed: false,
             error: None,
-            outgoing: Outgoing { parser: FrameParser::after_preface(), seen: Vec::new(), ending: None, head: (0, 0) },
+            outgoing: Outgoing {
+                parser: FrameParser::after_preface(),
+                seen: Vec::new(),
+                ending: None,
+                head: HeadSent::default(),
+            },
             incoming: Incoming { parser: FrameParser::new(), heads: Vec::new(), first_data: None, latest: None },
         }
     }
@@ -78,8 +83,12 @@ impl Tap {
             log.sent = self.stream.left(offset);
             log.acknowledged = self.stream.acknowledged(offset);
         }
-        let (stream, bytes) = self.outgoing.head;
-        log.head_bytes_sent = if stream == exchange.stream { bytes } else { 0 };
+        let head = self.outgoing.head;
+        let written = head.stream == exchange.stream && self.stream.written() >= head.end;
+        if written {
+            log.head_bytes_sent = head.bytes;
+            log.begun = self.stream.left(head.end).map(|left| left.handed);
+        }
         let incoming = &self.incoming;
         let heads: Vec<&HeadSeen> = incoming.heads.iter().filter(|head| head.stream == exchange.stream).collect();
         log.informational =
@@ -125,8 +134,8 @@ struct Outgoing {
     seen: Vec<(u32, u64, bool)>,
     /// A request that ends with its head, the head of which continues.
     ending: Option<u32>,
-    /// The stream of the latest head, and the bytes of its frames.
-    head: (u32, u64),
+    /// The latest head.
+    head: HeadSent,
 }
 
 impl Outgoing {
@@ -136,8 +145,8 @@ impl Outgoing {
             let ends_stream = frame.flags & END_STREAM != 0;
             let ends_head = frame.flags & END_HEADERS != 0;
             if matches!(frame.kind, Kind::Headers | Kind::Continuation) {
-                let before = if head.0 == frame.stream { head.1 } else { 0 };
-                *head = (frame.stream, before + frame.length);
+                let before = if head.stream == frame.stream { head.bytes } else { 0 };
+                *head = HeadSent { stream: frame.stream, bytes: before + frame.length, end: frame.last };
             }
             let ends = match frame.kind {
                 Kind::Headers if ends_stream && !ends_head => {
@@ -160,6 +169,16 @@ impl Outgoing {
     fn latest_of(&self, stream: u32) -> Option<u64> {
         self.seen.iter().rev().find(|(id, ..)| *id == stream).map(|(_, end, _)| *end)
     }
+}
+
+/// The head of a request.
+#[derive(Clone, Copy, Debug, Default)]
+struct HeadSent {
+    stream: u32,
+    /// Of its frames.
+    bytes: u64,
+    /// Where they end in the TCP stream.
+    end: u64,
 }
 
 /// One head of a response, or its trailers.
