@@ -7,6 +7,18 @@
 
 use std::str::FromStr;
 
+/// The request's fields that hold a credential, in lower case: a redirect to another origin drops them, and a trace has them
+/// only on demand.
+pub const SECRET_FIELDS: [&str; 7] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "x-amz-security-token",
+    "x-auth-token",
+    "x-csrf-token",
+];
+
 /// A header field that the user gave with `-H`, `-A` or `-b`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderField {

@@ -20,7 +20,7 @@ mod route;
 mod sigv4;
 mod tls;
 
-pub use header::{HeaderField, HeaderFieldError};
+pub use header::{HeaderField, HeaderFieldError, SECRET_FIELDS};
 pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use redirect::RedirectError;
