@@ -104,7 +104,7 @@ impl HeaderField {
 
 /// Whether `text` is a token (RFC 9110 §5.6.2): what methods and field names are made of.
 #[must_use]
-pub(super) fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 

@@ -20,6 +20,7 @@ mod route;
 mod sigv4;
 mod tls;
 
+pub(crate) use header::is_token;
 pub use header::{HeaderField, HeaderFieldError, SECRET_FIELDS};
 pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
