@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(super) use bar::{Bar, MarkKind};
 pub(super) use frame::title;
 
+use frame::Axis;
+
 use super::ChartOptions;
 use super::fonts::{Shorten, Weight, ellipsised};
 use super::geometry::{Anchor, Font, Label, Rect, Texts};
@@ -207,13 +209,16 @@ impl Layout {
         };
         let legend = frame::legend(&rows(0.0), room);
         let legend_bottom = legend.iter().map(|entry| entry.symbol.bottom()).fold(0.0, f64::max);
-        let axis_above = metrics.second_line.is_none();
-        let top = legend_bottom + if axis_above { 42.0 } else { 18.0 };
+        let (axis, above_plot) = match metrics.second_line {
+            None => (Axis::AboveAndBelow, 42.0),
+            Some(_) => (Axis::Below, 18.0),
+        };
+        let top = legend_bottom + above_plot;
         let rows = rows(top);
         let rows_height = traces.iter().map(|_| metrics.pitch).sum::<f64>();
         layout.plot = Rect { y: top, height: rows_height, ..layout.plot };
         (layout.rows, layout.legend) = (rows, legend);
-        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis_above);
+        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; `as` saturates")]
         let height = (layout.plot.bottom() + 50.0).ceil() as u32;
         layout.height = height;
