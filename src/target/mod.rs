@@ -85,7 +85,7 @@ pub enum Redirects {
     /// Show it.
     #[default]
     Stay,
-    /// `-L`: follow it, a trace for each hop.
+    /// `-L`: follow it, a trace for each request.
     Follow {
         /// `--max-redirs`; `None` for -1, no limit.
         most: Option<u32>,

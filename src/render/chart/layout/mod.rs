@@ -1,7 +1,7 @@
 //! The geometry of the waterfall chart: what stands where, in nominal pixels, and nothing about how it is drawn.
 //!
 //! All rows share one scale. It is as large as it can be with every bar's total still on the canvas: room for what is
-//! written at the bars' ends is reserved before anything is placed. The hops of a redirect chain follow each other in time;
+//! written at the bars' ends is reserved before anything is placed. The requests of a redirect chain follow each other in time;
 //! every other row starts at zero.
 
 mod bar;
@@ -270,8 +270,8 @@ impl Row {
     }
 }
 
-/// When each trace starts on the chart's scale: the hop of a redirect whose hop before it stands above it at the time that
-/// has passed since, which is at least that hop's length; all else at zero.
+/// When each trace starts on the chart's scale: one that a redirect led to, with the request before it standing above it,
+/// at the time that has passed since that one began, which is at least its length; all else at zero.
 fn starts(traces: &[Trace]) -> Vec<Nanos> {
     let mut known: BTreeMap<_, (&Trace, Nanos)> = BTreeMap::new();
     traces
