@@ -1,8 +1,8 @@
 //! The geometry of the waterfall chart: what stands where, in nominal pixels, and nothing about how it is drawn.
 //!
 //! All rows share one scale. It is as large as it can be with every bar's total still on the canvas: room for what is
-//! written at the bars' ends is reserved before anything is placed. The requests of a redirect chain follow each other in time;
-//! every other row starts at zero.
+//! written at the bars' ends is reserved before anything is placed. The requests of a redirect chain follow each other in
+//! time; every other row starts at zero.
 
 mod bar;
 mod frame;
