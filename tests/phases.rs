@@ -16,8 +16,6 @@ use wirefall::trace::Trace;
 const DELAY: Duration = Duration::from_millis(300);
 /// Timers of server and client may be rounded against each other.
 const ROUNDING: Nanos = Nanos::from_millis(1);
-/// What a phase without a delay may take on a noisy machine: less than the delay.
-const NOISE: Nanos = Nanos::from_millis(290);
 /// Whoever keeps the processors busy holds this alone.
 static MACHINE: RwLock<()> = RwLock::new(());
 
@@ -29,16 +27,13 @@ fn length(trace: &Trace, phase: Phase) -> Nanos {
     trace.span(phase).unwrap_or_else(|| panic!("no {phase} in {trace:?}")).duration
 }
 
-/// The delay is in `slow`, and in no other phase.
+/// The delay is in `slow`, which is the longest phase. How long anything takes beyond that is the machine's affair.
 fn check(trace: &Trace, slow: Phase) {
     assert!(trace.failure().is_none(), "{trace:?}");
+    assert!(length(trace, slow) + ROUNDING >= delay(), "{slow} lacks its delay: {trace:?}");
     for span in trace.timeline.spans() {
-        if span.phase == slow {
-            assert!(span.duration + ROUNDING >= delay(), "{slow} lacks its delay: {trace:?}");
-            assert!(span.duration < delay() + Nanos::from_secs(1), "{slow} takes too long: {trace:?}");
-        } else {
-            assert!(span.duration < NOISE, "{} takes too long: {trace:?}", span.phase);
-        }
+        let is_shorter = span.phase == slow || span.duration < length(trace, slow);
+        assert!(is_shorter, "{} is as long as {slow}: {trace:?}", span.phase);
         check_evidence(trace, span.phase, span.evidence);
     }
     assert!(
@@ -91,7 +86,7 @@ fn before_the_first_byte_it_is_wait() {
     });
     check(&trace, Phase::Wait);
     let split = trace.wait.as_ref();
-    assert!(!has_kernel_stamps() || split.is_some_and(|split| split.server + NOISE > delay()), "{trace:?}");
+    assert!(!has_kernel_stamps() || split.is_some_and(|split| split.server > split.network), "{trace:?}");
 }
 
 #[test]
@@ -129,13 +124,7 @@ fn a_peer_that_reads_slowly_makes_send_long() {
     std::fs::write(file.path(), vec![b'x'; 8 * 1_024 * 1_024]).unwrap();
     let body = format!("@{}", file.path().display());
     let trace = trace(&["--data-binary", &body, &server.url("/")]);
-    assert!(trace.failure().is_none(), "{trace:?}");
-    assert!(length(&trace, Phase::Send) + ROUNDING >= delay(), "{trace:?}");
-    // How long the bytes take in themselves depends on the machine: only the other phases have a bound.
-    for phase in [Phase::Connect, Phase::Wait, Phase::Receive] {
-        assert!(length(&trace, phase) < NOISE, "{phase}: {trace:?}");
-    }
-    trace.timeline.spans().for_each(|span| check_evidence(&trace, span.phase, span.evidence));
+    check(&trace, Phase::Send);
     assert_eq!(trace.request.as_ref().unwrap().body_bytes, 8 * 1_024 * 1_024);
 }
 
@@ -150,7 +139,8 @@ fn an_early_hint_is_a_mark_inside_the_wait() {
     let [hint] = trace.response.as_ref().unwrap().informational[..] else { panic!("{trace:?}") };
     let wait = trace.span(Phase::Wait).unwrap();
     assert_eq!(hint.status, 103);
-    assert!(hint.at >= wait.start && hint.at < wait.start + NOISE, "{trace:?}");
+    let (before, after) = (hint.at.saturating_sub(wait.start), wait.end().saturating_sub(hint.at));
+    assert!(hint.at >= wait.start && before < after && after + ROUNDING >= delay(), "{trace:?}");
 }
 
 #[test]
@@ -184,7 +174,7 @@ fn in_the_handshake_it_is_tls() {
     check(&trace, Phase::Tls);
     let tls = trace.tls.as_ref().unwrap();
     let (hello, verified) = (tls.server_hello.unwrap(), tls.verified.unwrap());
-    assert!(hello.saturating_sub(tls.client_hello.unwrap()) < NOISE, "{trace:?}");
+    assert!(hello.saturating_sub(tls.client_hello.unwrap()) < verified.saturating_sub(hello), "{trace:?}");
     assert!(verified.saturating_sub(hello) + ROUNDING >= delay(), "{trace:?}");
     assert!(verified <= tls.finished.unwrap(), "{trace:?}");
 }
@@ -321,6 +311,9 @@ mod server_clock {
 fn a_busy_machine_does_not_inflate_the_wait() {
     const REQUESTS: usize = 30;
     const SERVER_TAKES: Duration = Duration::from_millis(5);
+    /// In ns. Beyond this, the wait may exceed the server's account by no more than a sleeper on this machine is woken late:
+    /// the server says how late it was, and the client's user clock would be, too.
+    const FEW: i128 = 3_000_000;
     let _alone = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let _stamping = server_clock::stamping();
     let (took, server_took) = std::sync::mpsc::channel();
@@ -335,11 +328,13 @@ fn a_busy_machine_does_not_inflate_the_wait() {
         peer.finish();
     });
     let busy = busy::BusyLoops::start(2 * thread::available_parallelism().map_or(2, usize::from));
+    let mut lateness = Vec::new();
     let mut excess: Vec<i128> = (0..REQUESTS)
         .map(|_| {
             let trace = support::trace(&[&server.url("/")]);
             let took = server_took.recv_timeout(Duration::from_secs(10)).expect("the server's account");
             assert!(took >= SERVER_TAKES);
+            lateness.push(i128::try_from(took.saturating_sub(SERVER_TAKES).as_nanos()).unwrap());
             assert!(trace.client.lag > Nanos::ZERO, "{trace:?}");
             check_evidence(&trace, Phase::Wait, trace.span(Phase::Wait).unwrap().evidence);
             i128::from(length(&trace, Phase::Wait).get()) - i128::try_from(took.as_nanos()).unwrap()
@@ -347,6 +342,11 @@ fn a_busy_machine_does_not_inflate_the_wait() {
         .collect();
     drop(busy);
     excess.sort_unstable();
-    let median = excess[REQUESTS / 2];
-    assert!((-1_000_000..3_000_000).contains(&median), "wait beyond what the server took, in ns: {excess:?}");
+    lateness.sort_unstable();
+    let (median, late) = (excess[REQUESTS / 2], lateness[REQUESTS / 2]);
+    let most = late.max(FEW);
+    assert!(
+        (-1_000_000..most).contains(&median),
+        "wait beyond what the server took, in ns: {excess:?}; woken {late} late"
+    );
 }

@@ -30,15 +30,20 @@ impl TimeScale {
         (factor.is_finite() && factor > 0.0).then_some(Self(factor)).ok_or(TimeScaleError(factor))
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "both factors are at least 0, and the cast saturates"
-    )]
     fn apply(self, length: Nanos) -> Nanos {
-        Nanos::new((length.get() as f64 * self.0).round() as u64)
+        multiplied(length, self.0)
     }
+}
+
+/// The length times a factor that is not negative, rounded to the nanosecond.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "both factors are at least 0, and the cast saturates"
+)]
+fn multiplied(length: Nanos, factor: f64) -> Nanos {
+    Nanos::new((length.get() as f64 * factor).round() as u64)
 }
 
 /// What a request was given.
@@ -141,11 +146,11 @@ impl Pool {
         self.made += 1;
         let LambdaProfile { cold_base, vpc, network, .. } = self.profile;
         let framework = self.profile.frameworks.get(&self.profile.framework).copied();
-        let per_package = TimeScale(self.profile.package_mb);
+        let download = multiplied(self.profile.download_per_mb, self.profile.package_mb);
         Placement::Cold {
             sandbox: self.made,
             placement: self.draw(cold_base),
-            download: self.scale.apply(per_package.apply(self.profile.download_per_mb)),
+            download: self.scale.apply(download),
             init: self.scale.apply(framework.unwrap_or_default()),
             vpc: (network == Network::Vpc).then(|| self.draw(vpc)),
         }

@@ -7,6 +7,18 @@
 
 use std::str::FromStr;
 
+/// The request's fields that hold a credential, in lower case: a redirect to another origin drops them, and a trace has them
+/// only on demand.
+pub const SECRET_FIELDS: [&str; 7] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "x-amz-security-token",
+    "x-auth-token",
+    "x-csrf-token",
+];
+
 /// A header field that the user gave with `-H`, `-A` or `-b`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderField {
@@ -92,7 +104,7 @@ impl HeaderField {
 
 /// Whether `text` is a token (RFC 9110 §5.6.2): what methods and field names are made of.
 #[must_use]
-pub(super) fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 

@@ -20,7 +20,8 @@ mod route;
 mod sigv4;
 mod tls;
 
-pub use header::{HeaderField, HeaderFieldError};
+pub(crate) use header::is_token;
+pub use header::{HeaderField, HeaderFieldError, SECRET_FIELDS};
 pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use redirect::RedirectError;
@@ -84,7 +85,7 @@ pub enum Redirects {
     /// Show it.
     #[default]
     Stay,
-    /// `-L`: follow it, a trace for each hop.
+    /// `-L`: follow it, a trace for each request.
     Follow {
         /// `--max-redirs`; `None` for -1, no limit.
         most: Option<u32>,

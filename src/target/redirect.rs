@@ -8,7 +8,7 @@
 use url::Url;
 
 use super::location::without_user;
-use super::{Credentials, HeaderField, LocationError, Method, Request};
+use super::{Credentials, HeaderField, LocationError, Method, Request, SECRET_FIELDS};
 
 /// Fields that say something about a body, and go when it goes.
 const CONTENT_FIELDS: [&str; 7] = [
@@ -20,10 +20,6 @@ const CONTENT_FIELDS: [&str; 7] = [
     "Transfer-Encoding",
     "Expect",
 ];
-
-/// Fields that are for one origin only.
-const ORIGIN_FIELDS: [&str; 5] =
-    ["Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Amz-Security-Token"];
 
 /// Why a redirect leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +66,7 @@ impl Request {
         let mut next = follow(self);
         if !same_origin(&self.url, &url) {
             next.credentials = None;
-            next.headers.retain(|field| !sets_any(field, &ORIGIN_FIELDS));
+            next.headers.retain(|field| !sets_any(field, &SECRET_FIELDS));
         }
         if self.url.host() != url.host() {
             next.headers.retain(|field| !sets_any(field, &["Host"]));
@@ -183,7 +179,9 @@ mod tests {
     #[test]
     fn credentials_stay_with_their_origin() {
         let basic = |user: &str, password: &str| Credentials::Basic { user: user.into(), password: password.into() };
-        let fields = ["Authorization", "cookie", "Proxy-Authorization", "x-api-key", "X-Other", "Host"];
+        let mut fields = vec!["Authorization", "X-Api-Key"];
+        fields.extend(SECRET_FIELDS);
+        fields.extend(["X-Other", "Host"]);
         let before = Request {
             credentials: Some(basic("u", "p")),
             headers: fields.iter().map(|name| HeaderField::set(*name, "s")).collect(),

@@ -1,20 +1,13 @@
 //! Secrets do not leave the assembly: they are replaced before a trace exists.
 
 use crate::event::Headers;
+use crate::target::SECRET_FIELDS;
 
 /// What stands where a secret stood.
 const REPLACEMENT: &str = "[redacted]";
 
-const HEADERS: &[&str] = &[
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "x-amz-security-token",
-    "x-auth-token",
-    "x-csrf-token",
-];
+/// The response's field that hands out a credential (RFC 6265 §4.1), in lower case.
+const SET_COOKIE: &str = "set-cookie";
 
 /// Query parameters that are, or sign, a credential: AWS signature versions 4 and 2, CloudFront signed URLs, Azure's shared
 /// access signatures, OAuth 2.
@@ -48,7 +41,7 @@ pub fn redact_headers(headers: Headers) -> Headers {
         .into_iter()
         .map(|(name, value)| {
             let lower = name.to_ascii_lowercase();
-            let value = if HEADERS.contains(&lower.as_str()) {
+            let value = if lower == SET_COOKIE || SECRET_FIELDS.contains(&lower.as_str()) {
                 REPLACEMENT.to_owned()
             } else if matches!(lower.as_str(), "location" | "content-location" | "referer" | ":path") {
                 redact_url(&value)

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Headers;
+use crate::target::is_token;
 use crate::time::Nanos;
 
 /// One metric.
@@ -29,7 +30,7 @@ pub(super) fn metrics(headers: &Headers) -> Vec<ServerMetric> {
 
 fn metric(text: &str) -> Option<ServerMetric> {
     let mut parts = split(text, ';').map(str::trim);
-    let name = parts.next().filter(|name| !name.is_empty() && name.bytes().all(is_token_byte))?.to_owned();
+    let name = parts.next().filter(|name| is_token(name))?.to_owned();
     let mut metric = ServerMetric { name, duration: None, description: None };
     let (mut has_duration, mut has_description) = (false, false);
     for parameter in parts {
@@ -82,12 +83,6 @@ fn unquoted(text: &str) -> String {
 fn milliseconds(text: &str) -> Option<Nanos> {
     let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
     Some(Nanos::new((number * 1e6).round() as u64))
-}
-
-/// RFC 9110 §5.6.2.
-const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 #[cfg(test)]

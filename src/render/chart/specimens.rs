@@ -89,13 +89,13 @@ pub(super) fn any_trace() -> impl Strategy<Value = Trace> {
     )
 }
 
-/// One to forty of them, some of which are hops of redirect chains.
+/// One to forty of them, some of which follow a redirect.
 pub(super) fn any_traces() -> impl Strategy<Value = Vec<Trace>> {
     let traces = proptest::collection::vec((any_trace(), proptest::bool::weighted(0.2)), 1..=40);
     traces.prop_map(|traces| {
         let mut before = None;
-        let chained = |(mut trace, hop): (Trace, bool)| {
-            trace.subject.redirected_from = before.filter(|_| hop);
+        let chained = |(mut trace, is_redirected): (Trace, bool)| {
+            trace.subject.redirected_from = before.filter(|_| is_redirected);
             before = Some(trace.subject.trace_id);
             trace
         };

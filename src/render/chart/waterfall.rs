@@ -218,11 +218,11 @@ mod tests {
     fn it_says_in_words_what_it_shows() {
         let traces = written();
         let svg =
-            waterfall(&traces, &ChartOptions { title: Some("Paths & hops".to_owned()), ..ChartOptions::default() });
+            waterfall(&traces, &ChartOptions { title: Some("Paths & bars".to_owned()), ..ChartOptions::default() });
         let svg = svg.unwrap();
         let document = Document::parse(svg.as_str()).unwrap();
         let text = |name| document.descendants().find(|node| node.tag_name().name() == name).unwrap().text().unwrap();
-        assert_eq!(text("title"), "Paths & hops");
+        assert_eq!(text("title"), "Paths & bars");
         assert_eq!(text("desc").lines().count(), 1 + traces.len());
         assert!(
             text("desc")

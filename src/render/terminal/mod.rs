@@ -1,7 +1,8 @@
 //! What people see: a waterfall of each trace, and what there is to know of it.
 //!
 //! Bars of all traces share one scale; the requests of a chain of redirects stand behind each other on it. A phase that did
-//! not happen has no line. Next to each length stands who witnessed it, and its error bound where that matters.
+//! not happen has no line. Next to each length stands who witnessed it, and its error bound where that matters; where there
+//! is no room for the widest bound none is shown, because a number that is cut off misleads.
 //!
 //! Invariants: no line is wider than [`Style::width`], whatever is in the traces; no control character
 //! reaches the terminal but newlines and, with [`Colour::Always`], the colour codes of this module; with [`Glyphs::Ascii`]
@@ -58,10 +59,8 @@ const BARS_AT: usize = 10;
 const LEAST_URL: usize = 20;
 /// An error bound is notable from this share of the length on.
 const NOTABLE_SHARE: u64 = 20;
-/// Narrower than this, no error bounds are shown.
-const ROOM_FOR_ERRORS: usize = 70;
-/// Narrower than this, no evidence is shown.
-const ROOM_FOR_EVIDENCE: usize = 52;
+/// Bars are not made shorter than this to make room for witnesses.
+const LEAST_BAR: usize = 24;
 
 /// The waterfalls of all traces on one scale, each followed by its facts; for several traces, a table at the end.
 #[must_use]
@@ -100,17 +99,35 @@ struct Page<'a> {
     scale: Scale,
     cells: usize,
     times: usize,
+    witness: Witness,
+}
+
+/// What stands behind the length of a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Witness {
+    /// Who witnessed it, and its error bound if that is a notable share of it.
+    WithError,
+    /// Who witnessed it.
+    Evidence,
+    /// Nothing.
+    Absent,
 }
 
 impl<'a> Page<'a> {
     fn new(traces: &'a [Trace], style: Style) -> Self {
         let spans = || traces.iter().flat_map(|trace| trace.timeline.spans());
-        let times = traces.iter().map(|trace| columns(&millis(trace.total()))).max().unwrap_or(0) + columns(" ms");
-        let witness = spans().map(|span| columns(&style.glyphs.spell(&evidence(&span, style)))).max().unwrap_or(0);
-        let taken = BARS_AT + 1 + times + if witness > 0 { 2 + witness } else { 0 };
-        let cells = style.width.saturating_sub(taken).max(1);
+        // A phase's length can be wider than the total's: `<0.001`.
+        let lengths = traces.iter().map(Trace::total).chain(spans().map(|span| span.duration));
+        let times = lengths.map(|length| columns(&millis(length))).max().unwrap_or(0) + columns(" ms");
+        let cells = |witness: Witness| {
+            let widest = spans().map(|span| columns(&style.glyphs.spell(&witness.of(&span)))).max().unwrap_or(0);
+            style.width.saturating_sub(BARS_AT + 1 + times + widest)
+        };
+        let fits = |witness: &Witness| cells(*witness) >= LEAST_BAR;
+        let witness = [Witness::WithError, Witness::Evidence].into_iter().find(fits).unwrap_or(Witness::Absent);
+        let cells = cells(witness).max(1);
         let span = placed(traces).map(|(offset, trace)| offset + trace.total()).max().unwrap_or_default();
-        Self { traces, style, scale: Scale::new(span, cells, style.glyphs), cells, times }
+        Self { traces, style, scale: Scale::new(span, cells, style.glyphs), cells, times, witness }
     }
 
     fn trace(&self, index: usize, offset: Nanos, trace: &Trace) -> Vec<Line> {
@@ -212,9 +229,9 @@ impl<'a> Page<'a> {
             .with(Paint::Bad, mark)
             .pad_to(BARS_AT);
         let line = self.bar(line, span.phase, offset + span.start, span.duration);
-        let line = line.pad_to(BARS_AT + self.cells + 1).with(Paint::Plain, format!("{time:>0$}", self.times));
-        let witness = evidence(span, self.style);
-        if witness.is_empty() { line } else { line.with(Paint::Dim, format!("  {witness}")) }
+        line.pad_to(BARS_AT + self.cells + 1)
+            .with(Paint::Plain, format!("{time:>0$}", self.times))
+            .with(Paint::Dim, self.witness.of(span))
     }
 
     fn bar(&self, line: Line, phase: Phase, start: Nanos, length: Nanos) -> Line {
@@ -259,16 +276,15 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Who witnessed the length, as far as there is room, and its error bound if it is a notable share of it.
-fn evidence(span: &Span, style: Style) -> String {
-    if style.width < ROOM_FOR_EVIDENCE {
-        return String::new();
-    }
-    let notable = span.error.get().saturating_mul(NOTABLE_SHARE) >= span.duration.get();
-    if notable && style.width >= ROOM_FOR_ERRORS {
-        format!("{} ±{}", span.evidence.as_str(), span.error)
-    } else {
-        span.evidence.as_str().to_owned()
+impl Witness {
+    /// What there is to say of this phase, set off from its length.
+    fn of(self, span: &Span) -> String {
+        let is_notable = span.error.get().saturating_mul(NOTABLE_SHARE) >= span.duration.get();
+        match self {
+            Self::WithError if is_notable => format!("  {} ±{}", span.evidence.as_str(), span.error),
+            Self::WithError | Self::Evidence => format!("  {}", span.evidence.as_str()),
+            Self::Absent => String::new(),
+        }
     }
 }
 

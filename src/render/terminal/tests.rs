@@ -110,6 +110,45 @@ fn the_ascii_twin() {
     );
 }
 
+/// A phase too short for the last digit takes more columns than the total.
+#[test]
+fn an_error_bound_is_shown_in_full_or_not_at_all() {
+    let phases = [("wait", 1_076_193, "kernel", 300), ("receive", 0, "kernel", 42_118)];
+    let check_width = |width, style, expect: &[&str]| {
+        let trace = sample::trace(1, "http://a/", &phases, serde_json::json!({}));
+        check_lines(trace, Style { width, ..style }, &["  wait", "  receive"], expect);
+    };
+    check_width(
+        80,
+        ASCII,
+        &[
+            "  wait    ===========================================  1.076 ms  kernel",
+            "  receive                                           | <0.001 ms  kernel +/-42 us",
+        ],
+    );
+    check_width(
+        59,
+        UNICODE,
+        &[
+            "  wait    ████████████████████████  1.076 ms  kernel",
+            "  receive                        ▕ <0.001 ms  kernel ±42 µs",
+        ],
+    );
+    check_width(
+        58,
+        UNICODE,
+        &[
+            "  wait    ██████████████████████████████  1.076 ms  kernel",
+            "  receive                              ▕ <0.001 ms  kernel",
+        ],
+    );
+    check_width(
+        51,
+        UNICODE,
+        &["  wait    ███████████████████████████████  1.076 ms", "  receive                               ▕ <0.001 ms"],
+    );
+}
+
 #[test]
 fn trouble_is_listed() {
     check_lines(
@@ -268,6 +307,17 @@ proptest! {
             let start = format!("  {phase}");
             let lines = text.lines().filter(|line| line.starts_with(&start) && line.contains(" ms")).count();
             prop_assert_eq!(lines, usize::from(trace.span(phase).is_some()), "{}\n{}", phase, text);
+        }
+    }
+
+    #[test]
+    fn no_error_bound_is_cut(trace in sample::any_trace(), width in 40..=120_usize) {
+        let text = waterfall(std::slice::from_ref(&trace), &Style { width, ..UNICODE });
+        for span in trace.timeline.spans() {
+            let start = format!("  {}", span.phase);
+            let line = text.lines().find(|line| line.starts_with(&start) && line.contains(" ms")).unwrap_or_default();
+            let bound = line.split_once('±').map_or(span.error.to_string(), |(_, bound)| bound.to_owned());
+            prop_assert_eq!(bound, span.error.to_string(), "{}", text);
         }
     }
 }

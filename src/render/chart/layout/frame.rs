@@ -14,6 +14,15 @@ use crate::trace::Trace;
 /// Between two ticks of the axis there is at least this, in pixels.
 const TICK_DISTANCE: f64 = 80.0;
 
+/// Where the axis is labelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Axis {
+    /// Below the bars.
+    Below,
+    /// Also above them: so many rows that they do not fit on a screen.
+    AboveAndBelow,
+}
+
 /// The headline: the user's, or what was asked.
 pub(in crate::render::chart) fn title(traces: &[Trace], options: &ChartOptions) -> String {
     match (&options.title, traces) {
@@ -100,7 +109,7 @@ fn legend_lines(entries: &[(Key, &str)], first: u8, room: f64) -> Vec<Keyed> {
 }
 
 /// Round ticks of the axis, as many as can be labelled.
-pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, above: bool) -> Vec<GridLine> {
+pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, axis: Axis) -> Vec<GridLine> {
     let font = Font { size: 12.0, weight: Weight::Regular, ink: MUTED };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count; `as` saturates")]
     let most = (plot.width / TICK_DISTANCE) as u32;
@@ -109,7 +118,8 @@ pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, above: bool) -> Vec<GridLine
         .into_iter()
         .map(|tick| {
             let x = plot.x + tick.at * pixels_per_ms;
-            let baselines = [Some(plot.bottom() + 20.0), above.then_some(plot.y - 10.0)];
+            let above = (axis == Axis::AboveAndBelow).then_some(plot.y - 10.0);
+            let baselines = [Some(plot.bottom() + 20.0), above];
             let text = format!("{} ms", tick.text);
             let mut labels: Vec<Label> = baselines
                 .into_iter()

@@ -1,8 +1,8 @@
 //! The geometry of the waterfall chart: what stands where, in nominal pixels, and nothing about how it is drawn.
 //!
 //! All rows share one scale. It is as large as it can be with every bar's total still on the canvas: room for what is
-//! written at the bars' ends is reserved before anything is placed. The hops of a redirect chain follow each other in time;
-//! every other row starts at zero.
+//! written at the bars' ends is reserved before anything is placed. The requests of a redirect chain follow each other in
+//! time; every other row starts at zero.
 
 mod bar;
 mod frame;
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 pub(super) use bar::{Bar, MarkKind};
 pub(super) use frame::title;
+
+use frame::Axis;
 
 use super::ChartOptions;
 use super::fonts::{Shorten, Weight, ellipsised};
@@ -207,13 +209,16 @@ impl Layout {
         };
         let legend = frame::legend(&rows(0.0), room);
         let legend_bottom = legend.iter().map(|entry| entry.symbol.bottom()).fold(0.0, f64::max);
-        let axis_above = metrics.second_line.is_none();
-        let top = legend_bottom + if axis_above { 42.0 } else { 18.0 };
+        let (axis, above_plot) = match metrics.second_line {
+            None => (Axis::AboveAndBelow, 42.0),
+            Some(_) => (Axis::Below, 18.0),
+        };
+        let top = legend_bottom + above_plot;
         let rows = rows(top);
         let rows_height = traces.iter().map(|_| metrics.pitch).sum::<f64>();
         layout.plot = Rect { y: top, height: rows_height, ..layout.plot };
         (layout.rows, layout.legend) = (rows, legend);
-        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis_above);
+        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; `as` saturates")]
         let height = (layout.plot.bottom() + 50.0).ceil() as u32;
         layout.height = height;
@@ -265,8 +270,8 @@ impl Row {
     }
 }
 
-/// When each trace starts on the chart's scale: the hop of a redirect whose hop before it stands above it at the time that
-/// has passed since, which is at least that hop's length; all else at zero.
+/// When each trace starts on the chart's scale: one that a redirect led to, with the request before it standing above it,
+/// at the time that has passed since that one began, which is at least its length; all else at zero.
 fn starts(traces: &[Trace]) -> Vec<Nanos> {
     let mut known: BTreeMap<_, (&Trace, Nanos)> = BTreeMap::new();
     traces

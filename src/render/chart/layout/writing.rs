@@ -24,12 +24,12 @@ const ITEM_GAP: f64 = 14.0;
 /// The lines left of a bar: a name, and below it, where there is room, what was asked.
 pub(super) fn heading(trace: &Trace, metrics: &Metrics, room: f64) -> Texts {
     let (host, path) = host_and_path(&trace.subject.url);
-    let hop = if trace.subject.redirected_from.is_some() { "↳ " } else { "" };
+    let arrow = if trace.subject.redirected_from.is_some() { "↳ " } else { "" };
     let asked = format!("{} {path}", trace.subject.method);
     let (name, below, shorten) = match (&trace.subject.name, metrics.second_line) {
-        (Some(name), _) => (format!("{hop}{name}"), format!("{host}{path}"), Shorten::End),
-        (None, Some(_)) => (format!("{hop}{host}"), asked, Shorten::Middle),
-        (None, None) => (format!("{hop}{host}{path}"), String::new(), Shorten::Middle),
+        (Some(name), _) => (format!("{arrow}{name}"), format!("{host}{path}"), Shorten::End),
+        (None, Some(_)) => (format!("{arrow}{host}"), asked, Shorten::Middle),
+        (None, None) => (format!("{arrow}{host}{path}"), String::new(), Shorten::Middle),
     };
     let name = ellipsised(&name, metrics.name.weight, metrics.name.size, room, shorten);
     let below =
