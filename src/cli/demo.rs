@@ -7,7 +7,7 @@ use url::Url;
 
 use super::args::{Color, DemoArgs};
 use super::console::{self, Console};
-use super::trace::catch_interrupts;
+use super::interrupt::catch_interrupts;
 use super::{CommandError, drawing, exit};
 use crate::lab::{Endpoint, Lab, LabOptions, Profile};
 use crate::probe::{Interrupt, Probe};

@@ -12,9 +12,11 @@ mod chart;
 mod console;
 mod demo;
 mod drawing;
+mod interrupt;
 mod lab;
 mod outlet;
 mod trace;
+mod verdict;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,14 +1,14 @@
 //! `wirefall trace`: one request for each target, every phase.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use super::args::{Format, Output, ProcessInputs, StatusRule, TraceArgs, Verbosity};
+use super::args::{Format, Output, ProcessInputs, TraceArgs, Verbosity};
 use super::console::{self, Console};
+use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
-use super::{CommandError, drawing, exit};
-use crate::event::FailureCode;
-use crate::probe::{Interrupt, Probe, Stopped, Traced};
+use super::verdict::Verdict;
+use super::{CommandError, drawing};
+use crate::probe::{Probe, Traced};
 use crate::render::chart::ChartOptions;
 use crate::render::write_out::{Stream, Transfer, write_out};
 use crate::render::{csv, har, heads, json, markdown, terminal, verbose};
@@ -32,17 +32,6 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         }
     }
     run.finish()
-}
-
-/// The first Ctrl-C ends what is under way, and what was measured is written; a second one ends the program at once.
-pub(super) fn catch_interrupts() -> Result<Interrupt, CommandError> {
-    let interrupt = Interrupt::new();
-    let signal = signal_hook::consts::SIGINT;
-    let status = i32::from(exit::INTERRUPTED);
-    signal_hook::flag::register_conditional_shutdown(signal, status, interrupt.flag())
-        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupt.flag())))
-        .map_err(CommandError::Signals)?;
-    Ok(interrupt)
 }
 
 /// Results on their way out.
@@ -143,38 +132,4 @@ impl<'c> Run<'c> {
 
 fn cannot_write(outlet: &Outlet, source: std::io::Error) -> CommandError {
     CommandError::File { doing: "write", file: outlet.name(), source }
-}
-
-/// What a target's traces mean for the exit code.
-struct Verdict {
-    exit_code: u8,
-    message: Option<String>,
-}
-
-impl Verdict {
-    fn of(traces: &[Trace], stopped: Option<&Stopped>, rule: StatusRule) -> Self {
-        let failure = traces.iter().find_map(Trace::failure);
-        if let Some(failure) = failure {
-            let exit_code = match failure.code {
-                FailureCode::ClientInterrupted => exit::INTERRUPTED,
-                code => code.exit_status(),
-            };
-            return Self { exit_code, message: Some(format!("{}: {}", failure.code, failure.message)) };
-        }
-        if let Some(stopped) = stopped {
-            let exit_code = match stopped {
-                Stopped::TooMany(_) => exit::TOO_MANY_REDIRECTS,
-                Stopped::Unusable { .. } => exit::OTHER,
-            };
-            return Self { exit_code, message: Some(stopped.to_string()) };
-        }
-        let status = traces.last().and_then(|trace| trace.response.as_ref()).map(|response| response.status);
-        match (rule, status) {
-            (StatusRule::FailFrom400, Some(status)) if status >= 400 => Self {
-                exit_code: exit::HTTP_STATUS,
-                message: Some(format!("the server answered with status {status} (-f)")),
-            },
-            _ => Self { exit_code: 0, message: None },
-        }
-    }
 }
