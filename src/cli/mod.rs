@@ -12,6 +12,7 @@ mod chart;
 mod console;
 mod demo;
 mod drawing;
+mod ending;
 mod interrupt;
 mod lab;
 mod outlet;
@@ -89,10 +90,14 @@ impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Args(_) | Self::Profile(_) | Self::TimeScale(_) => exit::USAGE,
-            // Whoever read the output has read enough.
-            Self::Print(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+            _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,
         }
+    }
+
+    /// Whoever read standard output has read enough.
+    fn is_reader_gone(&self) -> bool {
+        matches!(self, Self::Print(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
     }
 }
 
