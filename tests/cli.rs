@@ -112,6 +112,32 @@ fn the_demo_traces_every_path_and_draws_it() {
 }
 
 #[test]
+fn a_file_of_the_demo_that_cannot_be_written_takes_nothing_with_it() {
+    for (broken, stdout, exit_code) in
+        [("waterfall.png", Stdio::piped(), 1), ("traces.jsonl", Stdio::piped(), 1), ("", nobody(), 0)]
+    {
+        let directory = directory();
+        let out = directory.path().join("shown");
+        // A directory cannot be written as a file; without a name, it is the one that is there anyway.
+        fs::create_dir_all(out.join(broken)).expect("a directory");
+        let mut demo = command(directory.path(), &["demo", "--out", "shown"]);
+        let output =
+            demo.stdout(stdout).stderr(Stdio::piped()).spawn().and_then(Child::wait_with_output).expect("it ends");
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(exit_code), "{broken}: {stdout}{stderr}");
+        assert_eq!(stderr.matches("shown/").count(), usize::from(!broken.is_empty()), "{broken}: {stderr}");
+        let names = ["waterfall.png", "waterfall.svg", "traces.jsonl", "lab-ca.pem"];
+        for name in names {
+            assert_eq!(out.join(name).is_file(), name != broken, "{broken}: {name}");
+            // What is said to be written is.
+            let said = stdout.contains(&format!("\n  {name} "));
+            assert_eq!(said, exit_code != 0 && name != broken, "{broken}: {name} in\n{stdout}");
+        }
+        assert_eq!(stdout.contains("apig-lambda"), exit_code != 0, "{stdout}");
+    }
+}
+
+#[test]
 fn a_url_alone_is_a_waterfall() {
     let (directory, port) = (directory(), origin());
     let (stdout, stderr) = check(directory.path(), &[&url(port, "/")], 0);

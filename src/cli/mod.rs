@@ -117,7 +117,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(*args, &mut console),
         Command::Chart(args) => chart::run(&args),
         Command::Lab(args) => lab::run(&args),
-        Command::Demo(args) => demo::run(&args, &console),
+        Command::Demo(args) => demo::run(&args, &mut console),
         Command::Completions(args) => console::print(args::completions(args.shell)).map(|()| 0),
         Command::Man => console::print(args::man()).map(|()| 0),
     };
