@@ -112,6 +112,32 @@ fn the_demo_traces_every_path_and_draws_it() {
 }
 
 #[test]
+fn a_file_of_the_demo_that_cannot_be_written_takes_nothing_with_it() {
+    for (broken, stdout, exit_code) in
+        [("waterfall.png", Stdio::piped(), 1), ("traces.jsonl", Stdio::piped(), 1), ("", nobody(), 0)]
+    {
+        let directory = directory();
+        let out = directory.path().join("shown");
+        // A directory cannot be written as a file; without a name, it is the one that is there anyway.
+        fs::create_dir_all(out.join(broken)).expect("a directory");
+        let mut demo = command(directory.path(), &["demo", "--out", "shown"]);
+        let output =
+            demo.stdout(stdout).stderr(Stdio::piped()).spawn().and_then(Child::wait_with_output).expect("it ends");
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(exit_code), "{broken}: {stdout}{stderr}");
+        assert_eq!(stderr.matches("shown/").count(), usize::from(!broken.is_empty()), "{broken}: {stderr}");
+        let names = ["waterfall.png", "waterfall.svg", "traces.jsonl", "lab-ca.pem"];
+        for name in names {
+            assert_eq!(out.join(name).is_file(), name != broken, "{broken}: {name}");
+            // What is said to be written is.
+            let said = stdout.contains(&format!("\n  {name} "));
+            assert_eq!(said, exit_code != 0 && name != broken, "{broken}: {name} in\n{stdout}");
+        }
+        assert_eq!(stdout.contains("apig-lambda"), exit_code != 0, "{stdout}");
+    }
+}
+
+#[test]
 fn a_url_alone_is_a_waterfall() {
     let (directory, port) = (directory(), origin());
     let (stdout, stderr) = check(directory.path(), &[&url(port, "/")], 0);
@@ -269,22 +295,95 @@ fn misuse_is_exit_code_2() {
     }
 }
 
+/// Standard output whose reader has gone.
+fn nobody() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
+/// A device that is always full.
+fn full() -> Stdio {
+    fs::OpenOptions::new().write(true).open("/dev/full").expect("a device").into()
+}
+
 #[test]
-fn a_reader_that_goes_away_is_not_an_error() {
+fn what_becomes_of_standard_output_decides_neither_what_is_asked_nor_what_is_saved() {
+    let port = origin();
+    let (first, second, refused) = (url(port, "/a"), url(port, "/b"), url(nothing(), "/"));
+    let (good, bad) = ([first.as_str(), &second], [refused.as_str(), &second]);
+    for words in [&["--format", "jsonl"][..], &["--format", "pretty"], &["-w", "%{url}\\n"], &["-D", "-"]] {
+        for (stdout, targets, exit_code) in
+            [(nobody(), good, 0), (nobody(), bad, 7), (full(), good, 1), (full(), bad, 1)]
+        {
+            let directory = directory();
+            let words = [words, &["--save", "saved.jsonl", "--chart", "a.svg"], &targets].concat();
+            let output = command(directory.path(), &words)
+                .stdout(stdout)
+                .stderr(Stdio::piped())
+                .spawn()
+                .and_then(Child::wait_with_output)
+                .expect("it ends");
+            let stderr = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(exit_code), "{words:?}: {stderr}");
+            assert_eq!(stderr.matches("cannot print").count(), usize::from(exit_code == 1), "{words:?}: {stderr}");
+            let saved = traces(&fs::read_to_string(directory.path().join("saved.jsonl")).expect("a file"));
+            let saved: Vec<&str> = saved.iter().map(|trace| trace.subject.url.as_str()).collect();
+            assert_eq!(saved, targets, "{words:?}");
+            assert!(directory.path().join("a.svg").exists(), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_nobody_reads_is_a_failure_that_is_traced() {
     let (directory, port) = (directory(), origin());
-    let targets: Vec<String> = (0..20).map(|number| url(port, &format!("/{number}"))).collect();
-    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
-    for words in [&["--format", "jsonl"][..], &["--format", "pretty"], &["-o", "-"], &["-w", "%{url}\\n"]] {
-        let mut child = command(directory.path(), &[words, &targets].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
-        drop(child.stdout.take());
-        let output = child.wait_with_output().expect("it ends");
-        let stderr = text(&output.stderr);
-        assert!(!stderr.contains("panicked"), "{words:?}: {stderr}");
-        assert!(matches!(output.status.code(), Some(0 | 1 | 23)), "{words:?}: {:?} {stderr}", output.status);
+    let words = ["-s", "-o", "-", "--save", "saved.jsonl", &url(port, "/a"), &url(port, "/b")];
+    let output = command(directory.path(), &words).stdout(nobody()).spawn().and_then(Child::wait_with_output);
+    assert_eq!(output.expect("it ends").status.code(), Some(1));
+    let saved = traces(&fs::read_to_string(directory.path().join("saved.jsonl")).expect("a file"));
+    let codes: Vec<_> = saved.iter().map(|trace| trace.failure().expect("a failure").code).collect();
+    assert_eq!(codes, [FailureCode::ClientCannotWrite; 2]);
+}
+
+#[test]
+fn an_output_that_fails_takes_no_other_with_it() {
+    let port = origin();
+    let targets = [url(port, "/a"), url(port, "/b")];
+    let files = [("--save", "saved.jsonl"), ("--chart", "drawn.svg"), ("-D", "heads")];
+    for (broken, _) in files {
+        for format in ["json", "jsonl", "har"] {
+            let directory = directory();
+            let mut words = vec!["--format", format, "-w", "{%{url}}", &targets[0], &targets[1]];
+            for (flag, file) in files {
+                words.extend([flag, if flag == broken { "no/such/file.svg" } else { file }]);
+            }
+            let (stdout, stderr) = check(directory.path(), &words, 1);
+            assert_eq!(stderr.matches("no/such/file.svg").count(), 1, "{broken}: {stderr}");
+            for target in &targets {
+                assert!(stdout.contains(&format!("\"{target}\"")), "{broken} {format}: {stdout}");
+                assert!(stdout.contains(&format!("{{{target}}}")), "{broken} {format}: {stdout}");
+            }
+            let lines = |name: &str, each: &str| {
+                let content = fs::read_to_string(directory.path().join(name)).unwrap_or_default();
+                content.lines().filter(|line| line.starts_with(each)).count()
+            };
+            let written = [lines("saved.jsonl", "{"), lines("drawn.svg", "<svg"), lines("heads", "HTTP/1.1 200")];
+            let expect: Vec<usize> =
+                files.iter().zip([2, 1, 2]).map(|((flag, _), count)| if *flag == broken { 0 } else { count }).collect();
+            assert_eq!(written[..], expect, "{broken} {format}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn every_output_that_fails_is_named() {
+    let (directory, port) = (directory(), origin());
+    let words = ["--save", "no/such/saved", "--chart", "no/such/drawn.svg", "-D", "no/such/heads", &url(port, "/")];
+    let (stdout, stderr) = check(directory.path(), &words, 1);
+    assert!(stdout.contains("wait"), "{stdout}");
+    for file in ["no/such/saved", "no/such/drawn.svg", "no/such/heads"] {
+        assert_eq!(stderr.matches(file).count(), 1, "{stderr}");
     }
 }
 
@@ -353,6 +452,47 @@ fn ctrl_c_keeps_what_was_measured() {
     // Nobody came for the second.
     listener.set_nonblocking(true).expect("a listener");
     assert_eq!(listener.accept().expect_err("nobody").kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn ctrl_c_is_the_exit_code_whatever_was_before() {
+    let directory = directory();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let silent = url(listener.local_addr().expect("its address").port(), "/");
+    let refused = url(nothing(), "/");
+    for before in [&[][..], &["--save", "no/such/file"]] {
+        let words = [&["--format", "jsonl", &refused, &silent][..], before].concat();
+        let child = Running::start(command(directory.path(), &words));
+        let (mut stream, _) = listener.accept().expect("a connection");
+        assert!(stream.read(&mut [0; 1024]).expect("a request") > 0);
+        child.interrupt();
+        let (exit_code, stdout, stderr) = child.end();
+        assert_eq!(exit_code, Some(130), "{stdout}{stderr}");
+        let codes: Vec<_> = traces(&stdout).iter().map(|trace| trace.failure().expect("a failure").code).collect();
+        assert_eq!(codes, [FailureCode::ConnectRefused, FailureCode::ClientInterrupted]);
+        assert_eq!(stderr.matches("no/such/file").count(), usize::from(!before.is_empty()), "{stderr}");
+    }
+}
+
+#[test]
+fn ctrl_c_between_two_targets_is_ctrl_c() {
+    let (directory, port) = (directory(), origin());
+    let made = Command::new("mkfifo").arg(directory.path().join("heads")).status();
+    assert!(made.expect("mkfifo").success());
+    // The trace is printed before the heads are written, which waits until somebody reads them.
+    let words = ["--format", "jsonl", "-D", "heads", &url(port, "/first"), &url(port, "/second")];
+    let mut child = Running::start(command(directory.path(), &words));
+    let mut stdout = BufReader::new(child.0.stdout.take().expect("piped"));
+    let mut printed = String::new();
+    stdout.read_line(&mut printed).expect("a line");
+    child.interrupt();
+    let heads = fs::read_to_string(directory.path().join("heads")).expect("heads");
+    assert_eq!(child.wait().code(), Some(130), "{printed}");
+    assert_eq!(heads.matches("HTTP/1.1 200").count(), 1, "{heads}");
+    stdout.read_to_string(&mut printed).expect("UTF-8");
+    let printed: Vec<_> =
+        traces(&printed).into_iter().map(|trace| (trace.failure().cloned(), trace.subject.url)).collect();
+    assert_eq!(printed, [(None, url(port, "/first"))]);
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! `wirefall demo`: the lab, a request through every path, and the pictures.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::args::{Color, DemoArgs};
+use super::args::{Color, DemoArgs, StatusRule};
 use super::console::{self, Console};
-use super::trace::catch_interrupts;
-use super::{CommandError, drawing, exit};
+use super::ending::Ending;
+use super::interrupt::catch_interrupts;
+use super::verdict::Verdict;
+use super::{CommandError, drawing};
 use crate::lab::{Endpoint, Lab, LabOptions, Profile};
-use crate::probe::{Interrupt, Probe};
+use crate::probe::{Interrupt, Probe, Traced};
 use crate::render::chart::{ChartFormat, ChartOptions};
 use crate::render::{json, terminal};
 use crate::target::{
@@ -21,32 +23,83 @@ use crate::trace::Trace;
 
 /// The trace that the demo shows in full.
 const SHOWN_IN_FULL: &str = "apig-lambda cold";
+/// The file with the certificate authority.
+const AUTHORITY: &str = "lab-ca.pem";
+/// The files with what was measured.
+const ARTEFACTS: &[Artefact] = &[
+    Artefact {
+        name: "traces.jsonl",
+        content: Content::Jsonl,
+        description: "every number, a JSON document a line for each request",
+    },
+    Artefact {
+        name: "waterfall.png",
+        content: Content::Chart(ChartFormat::Png),
+        description: "a bar for each request, on one time axis",
+    },
+    Artefact { name: "waterfall.svg", content: Content::Chart(ChartFormat::Svg), description: "the same, as vectors" },
+];
 
-pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<u8, CommandError> {
+pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<u8, CommandError> {
     let interrupt = catch_interrupts()?;
     let lab = Lab::start(&Profile::default(), LabOptions::default())?;
-    let file = |name: &str| args.out.join(name);
-    let writable = |source| CommandError::File { doing: "make", file: args.out.display().to_string(), source };
-    std::fs::create_dir_all(&args.out).map_err(writable)?;
-    write(&file("lab-ca.pem"), lab.ca_pem())?;
+    let authority = write_authority(&lab, &args.out)?;
+    let plan = plan(&lab, &authority);
+    let mut ending = Ending::default();
+    let traces = trace_all(&plan, &interrupt, |verdict| ending.judge(console, verdict))?;
 
-    let plan = plan(&lab, &file("lab-ca.pem"));
-    let traces = trace_all(&plan, &interrupt)?;
-    write(&file("traces.jsonl"), &json::jsonl(&traces).map_err(CommandError::Json)?)?;
-    let options = ChartOptions { title: Some("One request through each path".to_owned()), ..ChartOptions::default() };
-    for (name, form) in [("waterfall.png", ChartFormat::Png), ("waterfall.svg", ChartFormat::Svg)] {
-        drawing::draw(&traces, &options, &file(name), form)?;
+    ending.wrote(console, show(&traces, console));
+    let mut written = line(AUTHORITY, "the certificate authority of the lab that has just stopped");
+    for artefact in ARTEFACTS {
+        let kept = artefact.write(&traces, &args.out);
+        if kept.is_ok() {
+            written.push_str(&line(artefact.name, artefact.description));
+        }
+        ending.wrote(console, kept);
     }
+    ending.wrote(console, console::print(what_to_look_at(&args.out, &written)));
+    Ok(ending.exit_code(&interrupt))
+}
 
-    let style = console.style(if console.environment().get("NO_COLOR").is_some() { Color::Never } else { Color::Auto });
-    let shown: Vec<Trace> = traces.iter().filter(|trace| trace.label() == SHOWN_IN_FULL).cloned().collect();
-    console::print(format!(
-        "{}\n{}\n{}",
-        terminal::waterfall(&shown, &style),
-        terminal::table(&traces, &style),
-        what_to_look_at(&args.out)
-    ))?;
-    Ok(if interrupt.requested() { exit::INTERRUPTED } else { worst(&traces) })
+/// Makes the directory, and the first file in it: without the authority, nothing of the lab can be trusted.
+fn write_authority(lab: &Lab, out: &Path) -> Result<PathBuf, CommandError> {
+    let unwritable = |source| CommandError::File { doing: "make", file: out.display().to_string(), source };
+    std::fs::create_dir_all(out).map_err(unwritable)?;
+    let authority = out.join(AUTHORITY);
+    write(&authority, lab.ca_pem())?;
+    Ok(authority)
+}
+
+/// What a file of the demo holds of the traces.
+#[derive(Clone, Copy)]
+enum Content {
+    Chart(ChartFormat),
+    Jsonl,
+}
+
+/// A file that stays.
+struct Artefact {
+    name: &'static str,
+    content: Content,
+    description: &'static str,
+}
+
+impl Artefact {
+    fn write(&self, traces: &[Trace], out: &Path) -> Result<(), CommandError> {
+        let file = out.join(self.name);
+        match self.content {
+            Content::Jsonl => write(&file, &json::jsonl(traces).map_err(CommandError::Json)?),
+            Content::Chart(form) => {
+                let title = Some("One request through each path".to_owned());
+                drawing::draw(traces, &ChartOptions { title, ..ChartOptions::default() }, &file, form)
+            }
+        }
+    }
+}
+
+/// `  traces.jsonl    every number behind them`
+fn line(name: &str, description: &str) -> String {
+    format!("  {name:<15} {description}\n")
 }
 
 /// Every path once, and the paths through Lambda once more: the second request finds a warm sandbox.
@@ -86,11 +139,14 @@ fn target(endpoint: &Endpoint, name: String) -> Option<Target> {
     Some(Target { name: Some(name), tags, request })
 }
 
-fn trace_all(plan: &Plan, interrupt: &Interrupt) -> Result<Vec<Trace>, CommandError> {
+/// Every target of the plan, or those before Ctrl-C.
+fn trace_all(plan: &Plan, interrupt: &Interrupt, mut judge: impl FnMut(&Verdict)) -> Result<Vec<Trace>, CommandError> {
     let probe = Probe::new(plan, interrupt.clone())?;
     let mut traces = Vec::new();
     for target in &plan.targets {
-        traces.extend(probe.trace(target, None).traces);
+        let Traced { traces: requests, stopped } = probe.trace(target, None);
+        judge(&Verdict::of(&requests, stopped.as_ref(), StatusRule::AnyIsFine));
+        traces.extend(requests);
         if interrupt.requested() {
             break;
         }
@@ -98,26 +154,26 @@ fn trace_all(plan: &Plan, interrupt: &Interrupt) -> Result<Vec<Trace>, CommandEr
     Ok(traces)
 }
 
+/// Prints one trace in full, and all of them as a table.
+fn show(traces: &[Trace], console: &Console) -> Result<(), CommandError> {
+    let style = console.style(if console.environment().get("NO_COLOR").is_some() { Color::Never } else { Color::Auto });
+    let in_full: Vec<Trace> = traces.iter().filter(|trace| trace.label() == SHOWN_IN_FULL).cloned().collect();
+    console::print(format!("{}\n{}\n", terminal::waterfall(&in_full, &style), terminal::table(traces, &style)))
+}
+
 fn write(path: &Path, text: &str) -> Result<(), CommandError> {
     let file = path.display().to_string();
     std::fs::write(path, text).map_err(|source| CommandError::File { doing: "write", file, source })
 }
 
-fn worst(traces: &[Trace]) -> u8 {
-    traces.iter().filter_map(Trace::failure).map(|failure| failure.code.exit_status()).max().unwrap_or(0)
-}
-
-fn what_to_look_at(out: &Path) -> String {
-    let out = out.display();
+fn what_to_look_at(out: &Path, written: &str) -> String {
     format!(
-        "Written to {out}:\n  waterfall.png, waterfall.svg   a bar for each request, on one time axis\n  \
-         traces.jsonl                   every number behind them, a JSON document a line\n  \
-         lab-ca.pem                     the certificate authority of the lab that has just stopped\n\n\
-         Look at\n  \
+        "Written to {}:\n{written}\nLook at\n  \
          - wait in apig-lambda cold against warm: what is gone is the cold start of the sandbox\n  \
          - wait in cloudfront against ec2: what the edge adds in front of the same server\n  \
          - send and receive: next to nothing; small requests are decided by dns, connect, tls and wait\n  \
          - the server's share of each wait: loopback has no distance, so it is nearly all of it\n\n\
-         Then trace something of yours: wirefall https://example.com/\n"
+         Then trace something of yours: wirefall https://example.com/\n",
+        out.display()
     )
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::LabArgs;
-use super::trace::catch_interrupts;
+use super::interrupt::catch_interrupts;
 use super::{CommandError, console, exit};
 use crate::lab::{Lab, LabOptions, Profile, TimeScale};
 use crate::time::Nanos;

@@ -12,9 +12,12 @@ mod chart;
 mod console;
 mod demo;
 mod drawing;
+mod ending;
+mod interrupt;
 mod lab;
 mod outlet;
 mod trace;
+mod verdict;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -87,10 +90,14 @@ impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Args(_) | Self::Profile(_) | Self::TimeScale(_) => exit::USAGE,
-            // Whoever read the output has read enough.
-            Self::Print(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+            _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,
         }
+    }
+
+    /// Whoever read standard output has read enough.
+    fn is_reader_gone(&self) -> bool {
+        matches!(self, Self::Print(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -110,7 +117,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(*args, &mut console),
         Command::Chart(args) => chart::run(&args),
         Command::Lab(args) => lab::run(&args),
-        Command::Demo(args) => demo::run(&args, &console),
+        Command::Demo(args) => demo::run(&args, &mut console),
         Command::Completions(args) => console::print(args::completions(args.shell)).map(|()| 0),
         Command::Man => console::print(args::man()).map(|()| 0),
     };

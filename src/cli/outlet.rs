@@ -27,7 +27,15 @@ impl Outlet {
         self.destination == Destination::Stdout
     }
 
-    pub(super) fn name(&self) -> String {
+    /// What it means that this cannot be written.
+    pub(super) fn unwritable(&self, source: io::Error) -> CommandError {
+        match &self.destination {
+            Destination::Stdout => CommandError::Print(source),
+            _ => CommandError::File { doing: "write", file: self.name(), source },
+        }
+    }
+
+    fn name(&self) -> String {
         match &self.destination {
             Destination::Nowhere => "nowhere".to_owned(),
             Destination::Stdout => "standard output".to_owned(),

@@ -1,14 +1,15 @@
 //! `wirefall trace`: one request for each target, every phase.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use super::args::{Format, Output, ProcessInputs, StatusRule, TraceArgs, Verbosity};
+use super::args::{Format, Output, ProcessInputs, TraceArgs, Verbosity};
 use super::console::{self, Console};
+use super::ending::Ending;
+use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
-use super::{CommandError, drawing, exit};
-use crate::event::FailureCode;
-use crate::probe::{Interrupt, Probe, Stopped, Traced};
+use super::verdict::Verdict;
+use super::{CommandError, drawing};
+use crate::probe::{Probe, Traced};
 use crate::render::chart::ChartOptions;
 use crate::render::write_out::{Stream, Transfer, write_out};
 use crate::render::{csv, har, heads, json, markdown, terminal, verbose};
@@ -26,65 +27,59 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         let wanted = run.body.is_somewhere();
         let mut body = Named(&mut run.body);
         let traced = probe.trace(target, wanted.then_some(&mut body as &mut dyn Write));
-        run.take(index, traced)?;
+        run.take(index, traced);
         if interrupt.requested() {
             break;
         }
     }
-    run.finish()
+    run.finish();
+    Ok(run.ending.exit_code(&interrupt))
 }
 
-/// The first Ctrl-C ends what is under way, and what was measured is written; a second one ends the program at once.
-pub(super) fn catch_interrupts() -> Result<Interrupt, CommandError> {
-    let interrupt = Interrupt::new();
-    let signal = signal_hook::consts::SIGINT;
-    let status = i32::from(exit::INTERRUPTED);
-    signal_hook::flag::register_conditional_shutdown(signal, status, interrupt.flag())
-        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupt.flag())))
-        .map_err(CommandError::Signals)?;
-    Ok(interrupt)
-}
-
-/// Results on their way out.
+/// Results on their way out. An output that fails takes no other with it, and no target.
 struct Run<'c> {
     output: Output,
     console: &'c mut Console,
     body: Outlet,
     heads: Outlet,
     traces: Vec<Trace>,
-    exit_code: u8,
+    ending: Ending,
 }
 
 impl<'c> Run<'c> {
     fn new(output: Output, console: &'c mut Console) -> Self {
         let (body, heads) = (Outlet::new(output.body.clone()), Outlet::new(output.heads.clone()));
-        Self { output, console, body, heads, traces: Vec::new(), exit_code: 0 }
+        Self { output, console, body, heads, traces: Vec::new(), ending: Ending::default() }
     }
 
     /// Writes what can be written of one target at once.
-    fn take(&mut self, index: usize, traced: Traced) -> Result<(), CommandError> {
+    fn take(&mut self, index: usize, traced: Traced) {
         let Traced { traces, stopped } = traced;
         let verdict = Verdict::of(&traces, stopped.as_ref(), self.output.status);
-        if let Some(path) = &self.output.save {
-            append(path, &json::jsonl(&traces).map_err(CommandError::Json)?)?;
-        }
+        let saved = self.save(&traces);
+        self.wrote(saved);
         if self.output.format == Some(Format::Jsonl) {
-            console::print(&json::jsonl(&traces).map_err(CommandError::Json)?)?;
+            self.wrote(jsonl(&traces).and_then(console::print));
         }
-        self.write_heads(&traces)?;
-        self.body.flush().map_err(|source| cannot_write(&self.body, source))?;
+        let heads = self.write_heads(&traces);
+        self.wrote(heads);
+        let body = self.body.flush().map_err(|source| self.body.unwritable(source));
+        self.wrote(body);
         if self.output.verbosity == Verbosity::Verbose {
             self.console.note(&verbose::verbose(&traces));
         }
-        self.write_out(index, &traces, &verdict)?;
-        if let Some(message) = &verdict.message {
-            self.console.complain(&format!("({}) {message}", verdict.exit_code));
-        }
-        if self.exit_code == 0 {
-            self.exit_code = verdict.exit_code;
-        }
+        self.write_out(index, &traces, &verdict);
+        self.ending.judge(self.console, &verdict);
         self.traces.extend(traces);
-        Ok(())
+    }
+
+    fn wrote(&mut self, written: Result<(), CommandError>) {
+        self.ending.wrote(self.console, written);
+    }
+
+    fn save(&self, traces: &[Trace]) -> Result<(), CommandError> {
+        let Some(path) = &self.output.save else { return Ok(()) };
+        append(path, &jsonl(traces)?)
     }
 
     fn write_heads(&mut self, traces: &[Trace]) -> Result<(), CommandError> {
@@ -94,12 +89,12 @@ impl<'c> Run<'c> {
         let text: String =
             traces.iter().filter_map(|trace| trace.response.as_ref()).map(heads::response_head).collect();
         let written = self.heads.write_all(text.as_bytes()).and_then(|()| self.heads.flush());
-        written.map_err(|source| cannot_write(&self.heads, source))
+        written.map_err(|source| self.heads.unwritable(source))
     }
 
     /// `-w`, once for each transfer: a chain of redirects is one, its warm repetition another.
-    fn write_out(&mut self, index: usize, traces: &[Trace], verdict: &Verdict) -> Result<(), CommandError> {
-        let Some(format) = self.output.write_out.clone() else { return Ok(()) };
+    fn write_out(&mut self, index: usize, traces: &[Trace], verdict: &Verdict) {
+        let Some(format) = self.output.write_out.clone() else { return };
         for chain in traces.chunk_by(|_, next| next.subject.redirected_from.is_some()) {
             let transfer =
                 Transfer { traces: chain, index, exit_status: verdict.exit_code, message: verdict.message.as_deref() };
@@ -109,19 +104,24 @@ impl<'c> Run<'c> {
             }
             for (stream, text) in written.parts {
                 match stream {
-                    Stream::Stdout => console::print(&text)?,
+                    Stream::Stdout => self.wrote(console::print(&text)),
                     Stream::Stderr => self.console.note(&text),
                 }
             }
         }
-        Ok(())
     }
 
     /// Writes what shows all targets together.
-    fn finish(self) -> Result<u8, CommandError> {
+    fn finish(&mut self) {
+        let printed = self.print();
+        self.wrote(printed);
         if let Some(file) = &self.output.chart {
-            drawing::draw(&self.traces, &ChartOptions::default(), file.path(), file.form())?;
+            let drawn = drawing::draw(&self.traces, &ChartOptions::default(), file.path(), file.form());
+            self.wrote(drawn);
         }
+    }
+
+    fn print(&mut self) -> Result<(), CommandError> {
         let traces = &self.traces;
         let text = match self.output.format {
             None | Some(Format::Jsonl) => String::new(),
@@ -134,47 +134,12 @@ impl<'c> Run<'c> {
         // A body on standard output stays alone there.
         if self.body.is_stdout() && self.output.format == Some(Format::Pretty) {
             self.console.note(&text);
-        } else {
-            console::print(&text)?;
+            return Ok(());
         }
-        Ok(self.exit_code)
+        console::print(&text)
     }
 }
 
-fn cannot_write(outlet: &Outlet, source: std::io::Error) -> CommandError {
-    CommandError::File { doing: "write", file: outlet.name(), source }
-}
-
-/// What a target's traces mean for the exit code.
-struct Verdict {
-    exit_code: u8,
-    message: Option<String>,
-}
-
-impl Verdict {
-    fn of(traces: &[Trace], stopped: Option<&Stopped>, rule: StatusRule) -> Self {
-        let failure = traces.iter().find_map(Trace::failure);
-        if let Some(failure) = failure {
-            let exit_code = match failure.code {
-                FailureCode::ClientInterrupted => exit::INTERRUPTED,
-                code => code.exit_status(),
-            };
-            return Self { exit_code, message: Some(format!("{}: {}", failure.code, failure.message)) };
-        }
-        if let Some(stopped) = stopped {
-            let exit_code = match stopped {
-                Stopped::TooMany(_) => exit::TOO_MANY_REDIRECTS,
-                Stopped::Unusable { .. } => exit::OTHER,
-            };
-            return Self { exit_code, message: Some(stopped.to_string()) };
-        }
-        let status = traces.last().and_then(|trace| trace.response.as_ref()).map(|response| response.status);
-        match (rule, status) {
-            (StatusRule::FailFrom400, Some(status)) if status >= 400 => Self {
-                exit_code: exit::HTTP_STATUS,
-                message: Some(format!("the server answered with status {status} (-f)")),
-            },
-            _ => Self { exit_code: 0, message: None },
-        }
-    }
+fn jsonl(traces: &[Trace]) -> Result<String, CommandError> {
+    json::jsonl(traces).map_err(CommandError::Json)
 }
