@@ -54,7 +54,8 @@ impl Console {
         let on_terminal = io::stdout().is_terminal();
         let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let columns = self.environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-        let fancy = on_terminal && color == Color::Auto;
+        let dumb = self.environment.get("TERM") == Some("dumb");
+        let fancy = on_terminal && color == Color::Auto && !dumb;
         Style {
             width: columns.or(width.filter(|_| on_terminal)).unwrap_or(PLAIN_WIDTH),
             glyphs: if fancy && self.speaks_utf8() { Glyphs::Unicode } else { Glyphs::Ascii },

@@ -16,8 +16,13 @@ const TICK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &LabArgs) -> Result<u8, CommandError> {
     let profile = args.profile.as_deref().map_or_else(|| Ok(Profile::default()), Profile::read)?;
-    let options =
-        LabOptions { dns_port: args.dns_port, time_scale: TimeScale::new(args.time_scale)?, ..LabOptions::default() };
+    let options = LabOptions {
+        dns_port: args.dns_port,
+        https_port: args.https_port,
+        http_port: args.http_port,
+        time_scale: TimeScale::new(args.time_scale)?,
+        ..LabOptions::default()
+    };
     let interrupt = catch_interrupts()?;
     let lab = Lab::start(&profile, options)?;
     let authority = Authority::write(&lab, args.ca_out.clone())?;

@@ -156,7 +156,11 @@ impl Hop<'_> {
             sync: self.sync,
             port: to_port,
         };
-        let mut connection = dialer.race(addresses, self.recorder, deadline)?;
+        let raced = dialer.race(addresses, self.recorder, deadline);
+        let mut connection = raced.map_err(|failure| match proxy {
+            None => failure,
+            Some(_) => Failure { message: format!("the proxy cannot be reached: {}", failure.message), ..failure },
+        })?;
         self.lookup = connection.lookup.take();
         let endpoints = Endpoints {
             reused: false,

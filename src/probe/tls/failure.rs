@@ -75,7 +75,7 @@ fn certificate_error(reason: &CertificateError, chain: &[CertificateDer<'_>], ho
             let issuer = leaf.map(|leaf| leaf.issuer).unwrap_or_default();
             (
                 FailureCode::TlsCertificateUnknownIssuer,
-                format!("the certificate of {host} has an unknown issuer: {issuer}"),
+                format!("the certificate of {host} has an unknown issuer: {issuer} (trust it with --cacert FILE)"),
             )
         }
         other => (FailureCode::TlsCertificateInvalid, format!("the certificate of {host} is not acceptable: {other}")),

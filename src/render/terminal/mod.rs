@@ -223,10 +223,9 @@ impl<'a> Page<'a> {
     fn phase(&self, offset: Nanos, span: &Span, mark: &str) -> Line {
         let time = format!("{} ms", millis(span.duration));
         let line = Line::new(self.style)
+            .with(Paint::Bad, mark)
             .pad_to(2)
             .with(Paint::Phase(span.phase), span.phase.as_str())
-            .pad_to(BARS_AT - 1)
-            .with(Paint::Bad, mark)
             .pad_to(BARS_AT);
         let line = self.bar(line, span.phase, offset + span.start, span.duration);
         line.pad_to(BARS_AT + self.cells + 1)

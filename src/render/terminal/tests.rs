@@ -184,10 +184,10 @@ fn failures_say_where_and_why() {
     check_lines(
         sample::refused(),
         UNICODE,
-        &["GET", "  connect", "  ✗", "    ", "  TCP", "  HTTP"],
+        &["GET", "✗ connect", "  ✗", "    ", "  TCP", "  HTTP"],
         &[
             "GET http://127.0.0.1:1/                             ✗ connect.refused · 0.042 ms",
-            "  connect✗███████████████████████████████████████████████████████ 0.042 ms  user",
+            "✗ connect ███████████████████████████████████████████████████████ 0.042 ms  user",
             "  ✗ failed during connect: connect.refused",
             "    cannot connect to 127.0.0.1:1: ECONNREFUSED",
             "  TCP     127.0.0.1:1 · failed ECONNREFUSED",
@@ -196,10 +196,10 @@ fn failures_say_where_and_why() {
     check_lines(
         sample::unknown_name(),
         UNICODE,
-        &["GET", "  dns", "  ✗", "    ", "  DNS", "  TCP"],
+        &["GET", "✗ dns", "  ✗", "    ", "  DNS", "  TCP"],
         &[
             "GET https://nowhere.invalid/                           ✗ dns.nxdomain · 5.100 ms",
-            "  dns    ✗█████████████████████████████████████████████████████ 5.100 ms  kernel",
+            "✗ dns     █████████████████████████████████████████████████████ 5.100 ms  kernel",
             "  ✗ failed during dns: dns.nxdomain",
             "    nowhere.invalid does not exist (127.0.0.53:53)",
             "  DNS     api.example.com · A – · NXDOMAIN · 127.0.0.53:53/udp · 1 query",
@@ -208,11 +208,11 @@ fn failures_say_where_and_why() {
     check_lines(
         sample::expired(),
         UNICODE,
-        &["orders", "  ✗", "    ", "  tls"],
+        &["orders", "  ✗", "    ", "✗ tls"],
         &[
             "orders  GET https://api.example.com/orders?id=42&q=a%20b",
             "  ✗ tls.certificate_expired · 33.824 ms",
-            "  tls    ✗                       ▐███████████████████████ 17.000 ms  user",
+            "✗ tls                            ▐███████████████████████ 17.000 ms  user",
             "  ✗ failed during tls: tls.certificate_expired",
             "    the certificate of api.example.com was valid until 2026-11-01T00:00:00Z;",
             "    renew it on the balancer that answers at 198.51.100.2:443",
@@ -305,7 +305,9 @@ proptest! {
         let text = waterfall(std::slice::from_ref(&trace), &UNICODE);
         for phase in Phase::ALL {
             let start = format!("  {phase}");
-            let lines = text.lines().filter(|line| line.starts_with(&start) && line.contains(" ms")).count();
+            let failed = format!("✗ {phase}");
+            let is_phase = |line: &&str| line.starts_with(&start) || line.starts_with(&failed);
+            let lines = text.lines().filter(|line| is_phase(line) && line.contains(" ms")).count();
             prop_assert_eq!(lines, usize::from(trace.span(phase).is_some()), "{}\n{}", phase, text);
         }
     }

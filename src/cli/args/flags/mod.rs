@@ -99,6 +99,12 @@ pub struct LabArgs {
     /// Answer DNS queries on this port; 0 takes a free one
     #[arg(long, value_name = "N", default_value = "0")]
     pub dns_port: u16,
+    /// Answer HTTPS requests on this port; 0 takes a free one
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub https_port: u16,
+    /// Answer plain HTTP requests on this port; 0 takes a free one
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub http_port: u16,
     /// Write the certificate authority of this run here, for --cacert
     #[arg(long, value_name = "FILE.pem")]
     pub ca_out: Option<PathBuf>,
