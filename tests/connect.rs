@@ -303,6 +303,28 @@ fn a_unix_socket_is_an_address_like_others() {
 }
 
 #[test]
+fn a_unix_socket_whose_queue_is_full_is_waited_for_until_time_is_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("socket");
+    let address = socket2::SockAddr::unix(&path).expect("an address");
+    let unix = || socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("a socket");
+    let listener = unix();
+    listener.bind(&address).expect("a bound socket");
+    listener.listen(0).expect("a listener");
+    let waiting: Vec<socket2::Socket> = std::iter::repeat_with(|| {
+        let client = unix();
+        client.set_nonblocking(true).expect("a socket that does not block");
+        client.connect(&address).map(|()| client)
+    })
+    .map_while(Result::ok)
+    .take(16)
+    .collect();
+    assert!(waiting.len() < 16, "the queue never fills");
+    let trace = trace(&["--unix-socket", path.to_str().expect("UTF-8"), "-m", "0.3", "http://www.wirefall.test/"]);
+    assert_failure(&trace, "connect.timeout", 28, &["socket"]);
+}
+
+#[test]
 fn a_forward_proxy_gets_the_absolute_form_and_the_credentials() {
     let proxy = Origin::start();
     let with_user = format!("http://user:pa%40ss@{}", proxy.address);

@@ -183,6 +183,10 @@ fn a_silent_aaaa_delays_the_first_attempt_by_50_ms() {
     assert!(trace.span(Phase::Dns).expect("dns").duration < ms(250), "{trace:#?}");
     let waited = answer_to_attempt(&trace);
     assert!(waited >= ms(49) && waited < ms(300), "{waited}");
+    // It is said why connect took so long, and that it was on purpose.
+    let delay = trace.client.resolution_delay.expect("a delay");
+    assert!(delay >= ms(49) && delay <= waited + ms(1), "{delay} of {waited}");
+    assert!(trace.client.lag < ms(49), "{trace:#?}");
     let v6 = only_query(&trace, "AAAA");
     assert_eq!((v6.duration, &v6.answer), (None, &None));
     assert!(v6.start <= v4.start + ms(200), "{trace:#?}");

@@ -23,6 +23,8 @@ use crate::trace::Trace;
 
 /// The trace that the demo shows in full.
 const SHOWN_IN_FULL: &str = "apig-lambda cold";
+/// How the names of traces of cold starts end.
+const COLD: &str = " cold";
 /// The file with the certificate authority.
 const AUTHORITY: &str = "lab-ca.pem";
 /// The files with what was measured.
@@ -38,6 +40,11 @@ const ARTEFACTS: &[Artefact] = &[
         description: "a bar for each request, on one time axis",
     },
     Artefact { name: "waterfall.svg", content: Content::Chart(ChartFormat::Svg), description: "the same, as vectors" },
+    Artefact {
+        name: "warm.png",
+        content: Content::ChartOfWarm(ChartFormat::Png),
+        description: "without the cold starts, which make all others look small",
+    },
 ];
 
 pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<u8, CommandError> {
@@ -74,6 +81,8 @@ fn write_authority(lab: &Lab, out: &Path) -> Result<PathBuf, CommandError> {
 #[derive(Clone, Copy)]
 enum Content {
     Chart(ChartFormat),
+    /// Without the traces of cold starts.
+    ChartOfWarm(ChartFormat),
     Jsonl,
 }
 
@@ -89,12 +98,17 @@ impl Artefact {
         let file = out.join(self.name);
         match self.content {
             Content::Jsonl => write(&file, &json::jsonl(traces).map_err(CommandError::Json)?),
-            Content::Chart(form) => {
-                let title = Some("One request through each path".to_owned());
-                drawing::draw(traces, &ChartOptions { title, ..ChartOptions::default() }, &file, form)
+            Content::Chart(form) => drawing::draw(traces, &titled("One request through each path"), &file, form),
+            Content::ChartOfWarm(form) => {
+                let warm: Vec<Trace> = traces.iter().filter(|trace| !trace.label().ends_with(COLD)).cloned().collect();
+                drawing::draw(&warm, &titled("One request through each path, nothing cold"), &file, form)
             }
         }
     }
+}
+
+fn titled(title: &str) -> ChartOptions {
+    ChartOptions { title: Some(title.to_owned()), ..ChartOptions::default() }
 }
 
 /// `  traces.jsonl    every number behind them`
@@ -107,7 +121,7 @@ fn plan(lab: &Lab, authority: &Path) -> Plan {
     let targets = lab.endpoints().iter().flat_map(|endpoint| {
         let once = |name: String| target(endpoint, name);
         if endpoint.path.contains(&"lambda") {
-            vec![once(format!("{} cold", endpoint.name)), once(format!("{} warm", endpoint.name))]
+            vec![once(format!("{}{COLD}", endpoint.name)), once(format!("{} warm", endpoint.name))]
         } else {
             vec![once(endpoint.name.to_owned())]
         }

@@ -206,13 +206,21 @@ pub(super) fn server_timing(trace: &Trace, style: Style) -> Vec<Line> {
     timed.fold(label("server", Phase::Wait, style), says).finish()
 }
 
-/// The line about this program's own lateness, where it matters.
+/// The lines about what this program itself added, where it matters.
 pub(super) fn client(trace: &Trace, style: Style) -> Vec<Line> {
+    let delay = trace.client.resolution_delay.map(|delay| {
+        let waited = format!("waited {} ms for an IPv6 address before connecting (RFC 8305)", millis(delay));
+        label("client", Phase::Blocked, style).part(Paint::Plain, waited).finish()
+    });
+    delay.into_iter().flatten().chain(lag(trace, style)).collect()
+}
+
+fn lag(trace: &Trace, style: Style) -> Vec<Line> {
     let share = Nanos::new(trace.total().get() / NOTABLE_LAG_SHARE);
     if trace.client.lag <= NOTABLE_LAG.max(share) {
         return Vec::new();
     }
-    let lag = format!("{} ms late in noticing arrivals: the client was busy", millis(trace.client.lag));
+    let lag = format!("{} ms late between phases and in noticing arrivals", millis(trace.client.lag));
     label("client", Phase::Blocked, style).part(Paint::Warn, lag).finish()
 }
 

@@ -174,7 +174,7 @@ fn trouble_is_listed() {
         sample::troubled(),
         UNICODE,
         &["  client"],
-        &["  client  62.187 ms late in noticing arrivals: the client was busy"],
+        &["  client  62.187 ms late between phases and in noticing arrivals"],
     );
     check_lines(sample::secure(), UNICODE, &["  client"], &[]);
 }
