@@ -28,7 +28,7 @@ pub use deadline::Interrupt;
 pub use tls::TlsSetupError;
 
 use crate::event::{Failure, FailureCode, Phase};
-use crate::target::{DnsServers, Plan, Redirects, Repeat, Target};
+use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target};
 use crate::time::ClockSync;
 use crate::trace::{Context, Subject, Trace, TraceId};
 use deadline::Deadline;
@@ -140,12 +140,12 @@ impl<'p> Probe<'p> {
         let mut followed = 0;
         let stopped = loop {
             let from = traces.last().map(|trace: &Trace| trace.subject.trace_id);
-            let (trace, location) = self.hop(target, &request, from, &mut chain, reborrow(&mut body));
+            let (trace, location) = self.ask(target, &request, from, &mut chain, reborrow(&mut body));
             let status = trace.response.as_ref().map(|response| response.status);
             let failed = trace.failure().is_some();
             traces.push(trace);
             let (Some(status), Some(location), false) = (status, location, failed) else { break None };
-            match self.next_hop(&request, status, &location, followed) {
+            match self.next_request(&request, status, &location, followed) {
                 Ok(Some(next)) => request = next,
                 Ok(None) => break None,
                 Err(stopped) => break Some(stopped),
@@ -154,19 +154,19 @@ impl<'p> Probe<'p> {
         };
         let complete = traces.last().is_some_and(|trace| trace.failure().is_none());
         if self.plan.repeat == Repeat::ColdThenWarm && complete && stopped.is_none() {
-            let (trace, _) = self.hop(target, &request, None, &mut chain, None);
+            let (trace, _) = self.ask(target, &request, None, &mut chain, None);
             traces.push(trace);
         }
         Traced { traces, stopped }
     }
 
-    fn next_hop(
+    fn next_request(
         &self,
-        request: &crate::target::Request,
+        request: &Request,
         status: u16,
         location: &str,
         followed: u32,
-    ) -> Result<Option<crate::target::Request>, Stopped> {
+    ) -> Result<Option<Request>, Stopped> {
         let Redirects::Follow { most } = self.plan.redirects else { return Ok(None) };
         let next = request
             .redirected(status, location)
@@ -178,10 +178,10 @@ impl<'p> Probe<'p> {
     }
 
     /// One request as one trace, and the `Location` of its response, which the trace may hold redacted only.
-    fn hop<'b>(
+    fn ask<'b>(
         &self,
         target: &Target,
-        request: &crate::target::Request,
+        request: &Request,
         from: Option<TraceId>,
         chain: &mut Chain,
         body: Option<&'b mut (dyn Write + 'b)>,
@@ -190,12 +190,19 @@ impl<'p> Probe<'p> {
         let sync = clock::sync();
         let mut recorder = Recorder::default();
         let tls = chain.tls.as_ref();
-        let mut hop =
-            request::Hop { probe: self, request, tls, sync, recorder: &mut recorder, location: None, lookup: None };
-        if let Err(failure) = ready.and_then(|head| hop.run(&head, &mut chain.kept, body)) {
-            hop.recorder.fail(failure);
+        let mut under_way = request::UnderWay {
+            probe: self,
+            request,
+            tls,
+            sync,
+            recorder: &mut recorder,
+            location: None,
+            lookup: None,
+        };
+        if let Err(failure) = ready.and_then(|head| under_way.run(&head, &mut chain.kept, body)) {
+            under_way.recorder.fail(failure);
         }
-        let location = hop.location.take();
+        let location = under_way.location.take();
         let subject = Subject {
             trace_id: TraceId::new(clock::epoch_seconds(), random()),
             name: target.name.clone(),
@@ -213,7 +220,7 @@ impl<'p> Probe<'p> {
     }
 
     /// Does what takes time and is not part of the request, before its clock starts.
-    fn make_ready(&self, request: &crate::target::Request, chain: &mut Chain) -> Result<Head, Failure> {
+    fn make_ready(&self, request: &Request, chain: &mut Chain) -> Result<Head, Failure> {
         if request.url.scheme() == "https" {
             chain.set_up(&self.tls)?;
         }

@@ -19,7 +19,7 @@ use crate::target::{HttpVersion, Redirects, Request};
 use crate::time::ClockSync;
 
 /// One request under way.
-pub(super) struct Hop<'a> {
+pub(super) struct UnderWay<'a> {
     pub(super) probe: &'a Probe<'a>,
     pub(super) request: &'a Request,
     /// Set up where the URL is `https`.
@@ -32,7 +32,7 @@ pub(super) struct Hop<'a> {
     pub(super) lookup: Option<Lookup>,
 }
 
-impl Hop<'_> {
+impl UnderWay<'_> {
     /// Makes the request, and records what came of it and of queries that nobody had to wait for.
     pub(super) fn run<'b>(
         &mut self,
