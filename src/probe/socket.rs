@@ -13,7 +13,7 @@ use socket2::Socket;
 use super::clock;
 use super::deadline::{Deadline, Ended, Waited};
 use super::kernel::{self, Departure, KernelStamp, Stage, TcpState};
-use crate::event::{Evidence, Failure, Mark, TransportCounters};
+use crate::event::{Failure, Mark, TransportCounters};
 use crate::time::{ClockSync, Monotonic, Timestamp};
 
 /// When bytes arrived.
@@ -203,7 +203,7 @@ impl StampedStream {
     }
 
     fn kernel_mark(&self, stamp: KernelStamp) -> Mark {
-        Mark { at: self.sync.to_monotonic(stamp), error: self.sync.error(), source: Evidence::Kernel }
+        kernel::mark(stamp, &self.sync)
     }
 
     /// Waits until the stream can be read (`POLLIN`) or written (`POLLOUT`), or has failed.

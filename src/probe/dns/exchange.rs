@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use url::Url;
 
 use super::message::{self, Record, Unusable};
-use crate::event::{Answer, DnsTransport, Evidence, Failure, FailureCode, Mark, Phase};
+use crate::event::{Answer, DnsTransport, Failure, FailureCode, Mark, Phase};
 use crate::probe::clock;
 use crate::probe::connect::{self, Dialed};
 use crate::probe::deadline::{Deadline, Ended};
@@ -194,7 +194,7 @@ impl Call<'_> {
     }
 
     fn mark(&self, stamp: KernelStamp) -> Mark {
-        Mark { at: self.sync.to_monotonic(stamp), error: self.sync.error(), source: Evidence::Kernel }
+        kernel::mark(stamp, &self.sync)
     }
 
     /// Over TCP, or TLS with a certificate for `tls_name`; messages are prefixed with their length (RFC 1035 §4.2.2).

@@ -14,10 +14,16 @@ mod portable;
 #[cfg(any(not(target_os = "linux"), wirefall_portable))]
 pub(crate) use portable::{StampedSockets, acknowledge_stamps, receive, stamp_arrivals, stamp_departures, tcp_state};
 
-use crate::time::{Nanos, Realtime, Timestamp};
+use crate::event::{Evidence, Mark};
+use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
 
 /// A stamp from the kernel, on the kernel's clock.
 pub(crate) type KernelStamp = Timestamp<Realtime>;
+
+/// A stamp on the clock that traces are drawn on.
+pub(crate) fn mark(stamp: KernelStamp, sync: &ClockSync) -> Mark {
+    Mark { at: sync.to_monotonic(stamp), error: sync.error(), source: Evidence::Kernel }
+}
 
 /// One stamp of outgoing bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
