@@ -12,6 +12,9 @@ const DEFAULT: &str = "trace";
 /// `argv` (the program's name first) with its command as the first word: `trace` is inserted where the first word that is
 /// neither a flag nor a flag's value names no command, and a command behind flags moves to the front.
 ///
+/// A bare word with one typo in a command's name stays where it is: the program's own complaint about it names the command,
+/// which helps more than asking name servers for a host of that name.
+///
 /// Also splits `-d=x` into `-d` and `=x`: for curl the `=` belongs to the value of a short flag, for clap it does not.
 pub(super) fn with_default_command(argv: Vec<OsString>, program: &Command) -> Vec<OsString> {
     let Some(trace) = program.find_subcommand(DEFAULT) else { return argv };
@@ -41,10 +44,24 @@ pub(super) fn with_default_command(argv: Vec<OsString>, program: &Command) -> Ve
     let is_for_program = |word: &OsStr| ["-h", "--help", "-V", "--version"].iter().any(|flag| word == *flag);
     match first_word {
         Some(at) if names_command(&words[at]) => words[1..=at].rotate_right(1),
+        Some(1) if program.get_subcommands().any(|command| is_one_typo_off(&words[1], command.get_name())) => {}
         None if words.get(1).is_none_or(|word| is_for_program(word)) => {}
         _ => words.insert(1, DEFAULT.into()),
     }
     words
+}
+
+/// Whether `word` differs from `name` by a letter that is missing, added or wrong, or by two that changed places.
+fn is_one_typo_off(word: &OsStr, name: &str) -> bool {
+    let (Some(word), name) = (word.to_str().map(str::as_bytes), name.as_bytes()) else { return false };
+    let same_from_start = word.iter().zip(name).take_while(|(one, other)| one == other).count();
+    let (word, name) = (&word[same_from_start..], &name[same_from_start..]);
+    let same_from_end = word.iter().rev().zip(name.iter().rev()).take_while(|(one, other)| one == other).count();
+    match (&word[..word.len() - same_from_end], &name[..name.len() - same_from_end]) {
+        ([], [_]) | ([_], []) | ([_], [_]) => true,
+        ([first, second], [third, fourth]) => first == fourth && second == third,
+        _ => false,
+    }
 }
 
 /// What a word is, seen from its beginning.
@@ -124,6 +141,18 @@ mod tests {
         check("wirefall -- lab", "wirefall trace -- lab");
         check("wirefall -k -- -h", "wirefall trace -k -- -h");
         check("wirefall -o", "wirefall trace -o");
+    }
+
+    #[test]
+    fn a_command_with_a_typo_is_no_host() {
+        for typo in ["chrat", "char", "charrt", "chaRt", "dmeo"] {
+            check(&format!("wirefall {typo} x"), &format!("wirefall {typo} x"));
+        }
+        check("wirefall hcarts x", "wirefall trace hcarts x");
+        check("wirefall trace chrat", "wirefall trace chrat");
+        check("wirefall -k chrat", "wirefall trace -k chrat");
+        check("wirefall http://chrat/", "wirefall trace http://chrat/");
+        check("wirefall chart.example", "wirefall trace chart.example");
     }
 
     #[test]
