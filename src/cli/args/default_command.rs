@@ -58,7 +58,7 @@ fn is_one_typo_off(word: &OsStr, name: &str) -> bool {
     let (word, name) = (&word[same_from_start..], &name[same_from_start..]);
     let same_from_end = word.iter().rev().zip(name.iter().rev()).take_while(|(one, other)| one == other).count();
     match (&word[..word.len() - same_from_end], &name[..name.len() - same_from_end]) {
-        ([], [_]) | ([_], []) | ([_], [_]) => true,
+        ([] | [_], [_]) | ([_], []) => true,
         ([first, second], [third, fourth]) => first == fourth && second == third,
         _ => false,
     }
