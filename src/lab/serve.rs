@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -104,6 +104,7 @@ impl Door {
     async fn respond(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
         let arrival = Arrival { at: Instant::now(), wall: wall_clock(), client: client.ip(), scheme: self.scheme() };
         let (mut head, body) = request.into_parts();
+        let is_head = head.method == Method::HEAD;
         let (layer, record) = match self {
             Self::Inner(layer) => (layer, None),
             Self::Front { hosts, ledger, .. } => {
@@ -116,13 +117,17 @@ impl Door {
                 (&host.layer, Some(record))
             }
         };
-        let response = match Limited::new(body, LARGEST_BODY).collect().await {
+        let mut response = match Limited::new(body, LARGEST_BODY).collect().await {
             Ok(body) => layer.serve(Request::from_parts(head, body.to_bytes()), arrival).await.map(Full::new),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 10 MiB\n")
             }
             Err(_) => plain(StatusCode::BAD_REQUEST, "the request body broke off\n"),
         };
+        // RFC 9110 §9.3.2: the head says how long the body would be, and there is none. Over HTTP/2 nobody else takes it away.
+        if is_head {
+            *response.body_mut() = Full::default();
+        }
         if let Some(record) = record {
             record.answered(response.status().as_u16());
         }

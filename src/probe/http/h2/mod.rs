@@ -196,7 +196,7 @@ impl Session {
                 let what = if error.is_go_away() { "connection" } else { "stream" };
                 fault(phase, FailureCode::HttpStreamError, format!("the peer ended the {what} with {reason:?}"))
             }
-            _ => fault(phase, FailureCode::HttpMalformed, format!("the answer is not HTTP/2: {error}")),
+            _ => fault(phase, FailureCode::HttpMalformed, format!("the answer is not valid HTTP/2: {error}")),
         }
     }
 
