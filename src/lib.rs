@@ -15,16 +15,26 @@
 //!
 //! - `time`: pure
 //! - `target`: pure
+//! - `packet`: pure
 //! - `event`: pure
+//! - `message`: pure
 //! - `trace`: pure
+//! - `flow`: pure
 //! - `render`: pure
 //! - `probe`: edge
+//! - `capture`: edge
+//! - `hops`: edge
 //! - `lab`: edge
 //! - `cli`: edge
 
+pub mod capture;
 pub mod cli;
 pub mod event;
+pub mod flow;
+pub mod hops;
 pub mod lab;
+pub mod message;
+pub mod packet;
 pub mod probe;
 pub mod render;
 pub mod target;

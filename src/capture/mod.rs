@@ -1,0 +1,1 @@
+//! Live capture of the packets of our own flows.

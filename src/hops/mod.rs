@@ -1,0 +1,1 @@
+//! Which hop costs what: TTL-limited SYNs beside a trace.
