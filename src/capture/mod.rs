@@ -14,32 +14,31 @@
 //!
 //! Invariant: memory is bounded ([`Depth`]); what is not kept is counted.
 //!
+//! A filter has room for some 180 flows at once over IPv4, and 80 over IPv6; flows beyond that, and on a fifth interface, are
+//! not watched.
+//!
 //! Deliberately absent: what packets mean ([`crate::flow`]), packets of others, and fragments behind the first.
 
+mod file;
 mod filter;
 mod privilege;
 mod route;
 mod socket;
+mod state;
 mod store;
 
-use std::collections::HashMap;
-use std::io::{self, Write};
-use std::net::IpAddr;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::net::if_::{if_indextoname, if_nametoindex};
 
-use crate::flow::Direction;
-use crate::packet::LinkType;
-use crate::packet::file::{CaptureWriteError, CaptureWriter, InterfaceStatistics, OutgoingPacket, PacketDirection};
 use crate::probe::{FlowId, Opening, Tap, TappedPacket, Vantage, clock};
-use crate::time::{Nanos, Realtime, Timestamp};
-use filter::{Ends, SnapLength};
+use crate::time::Nanos;
+use route::Router;
 use socket::PacketSocket;
-use store::Store;
+use state::{Interface, State};
 
 /// Interfaces that the flows of one capture may take.
 const INTERFACES: usize = 4;
@@ -47,8 +46,6 @@ const INTERFACES: usize = 4;
 const EMPTIED_EVERY: Duration = Duration::from_millis(2);
 /// How often somebody who waits for a packet looks.
 const LOOK_EVERY: Duration = Duration::from_micros(100);
-/// Packets taken at once, before others get their turn.
-const AT_ONCE: usize = 512;
 /// Larger than any packet that offloading makes.
 const LARGEST: usize = 256 * 1_024;
 
@@ -105,6 +102,9 @@ pub enum CaptureError {
     /// A packet socket cannot be opened.
     #[error("cannot open a packet socket")]
     Open(#[source] io::Error),
+    /// The kernel cannot be asked for interfaces.
+    #[error("cannot ask the kernel for routes")]
+    Routes(#[source] io::Error),
     /// The privilege cannot be given up.
     #[error("cannot give up CAP_NET_RAW")]
     GiveUp(#[source] io::Error),
@@ -141,29 +141,6 @@ struct Shared {
     changed: Condvar,
 }
 
-#[derive(Debug)]
-struct State {
-    /// Opened, but on no interface yet.
-    spare: Vec<PacketSocket>,
-    interfaces: Vec<Interface>,
-    routes: HashMap<(IpAddr, IpAddr, Option<u32>), u32>,
-    store: Store,
-    secrets: Vec<String>,
-    buffer: Vec<u8>,
-    ended: bool,
-}
-
-/// An interface that flows take.
-#[derive(Debug)]
-struct Interface {
-    index: u32,
-    name: String,
-    socket: PacketSocket,
-    dropped: u64,
-    /// Flows that the socket's filter lets through.
-    filtered: usize,
-}
-
 impl Capture {
     /// Opens the sockets; nothing is captured until a flow is watched.
     pub fn open(depth: Depth, privilege: Privilege) -> Result<Self, CaptureError> {
@@ -176,15 +153,8 @@ impl Capture {
         if privilege == Privilege::GiveUp {
             privilege::give_up().map_err(CaptureError::GiveUp)?;
         }
-        let state = State {
-            spare,
-            interfaces: Vec::new(),
-            routes: HashMap::new(),
-            store: Store::new(depth.memory()),
-            secrets: Vec::new(),
-            buffer: vec![0; depth.snap_length()],
-            ended: false,
-        };
+        let router = Router::open().map_err(|error| CaptureError::Routes(error.into()))?;
+        let state = State::new(spare, router, depth);
         let shared = Arc::new(Shared { depth, state: Mutex::new(state), changed: Condvar::new() });
         let emptying = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || emptying.keep_emptying());
@@ -204,64 +174,17 @@ impl Capture {
         }
     }
 
-    /// Writes all packets as pcapng, with the TLS secrets before them and what was lost behind them.
-    pub fn write<W: Write>(&self, sink: W) -> Result<W, CaptureWriteError> {
-        self.shared.empty();
-        let counts = self.counts();
-        let state = self.shared.lock();
-        let application = concat!("wirefall ", env!("CARGO_PKG_VERSION"));
-        let mut writer = CaptureWriter::begin(sink, application)?;
-        let snap_length = u32::try_from(self.shared.depth.snap_length()).ok();
-        for interface in &state.interfaces {
-            writer.interface(&interface.name, LinkType::RawIp, snap_length)?;
-        }
-        if !state.secrets.is_empty() {
-            writer.secrets(&(state.secrets.join("\n") + "\n"))?;
-        }
-        let mut packets: Vec<_> = state
-            .store
-            .flows()
-            .into_iter()
-            .flat_map(|flow| flow.packets.iter().map(move |kept| (flow.interface, kept)))
-            .collect();
-        packets.sort_by_key(|(_, kept)| kept.packet.at);
-        for (interface, kept) in &packets {
-            let comments: Vec<&str> = kept.notes.iter().map(String::as_str).collect();
-            writer.packet(&OutgoingPacket {
-                interface: number(*interface),
-                at: kept.packet.at,
-                direction: Some(match kept.packet.direction {
-                    Direction::Sent => PacketDirection::Outbound,
-                    Direction::Received => PacketDirection::Inbound,
-                }),
-                bytes: &kept.packet.bytes,
-                original_length: kept.packet.original_length,
-                comments: &comments,
-            })?;
-        }
-        let ended = packets.last().map_or(Timestamp::<Realtime>::default(), |(_, kept)| kept.packet.at);
-        for (index, count) in counts.iter().enumerate() {
-            let lost = count.dropped + count.left_out;
-            let counted = InterfaceStatistics { received: Some(count.kept + lost), dropped: Some(lost) };
-            writer.statistics(number(index), ended, counted)?;
-        }
-        writer.finish()
-    }
-
     /// What was counted so far, interface by interface.
     #[must_use]
     pub fn counts(&self) -> Vec<InterfaceCount> {
         let mut state = self.shared.lock();
         state.count_drops();
         let State { interfaces, store, .. } = &*state;
-        let count = |(place, interface): (usize, &Interface)| {
-            let flows = || store.flows().into_iter().filter(move |flow| flow.interface == place);
-            InterfaceCount {
-                interface: interface.name.clone(),
-                kept: flows().map(|flow| flow.packets.len() as u64).sum(),
-                dropped: interface.dropped,
-                left_out: flows().map(|flow| flow.left_out).sum(),
-            }
+        let count = |(place, interface): (usize, &Interface)| InterfaceCount {
+            interface: interface.name.clone(),
+            kept: store.kept_on(place),
+            dropped: interface.dropped,
+            left_out: store.left_out_on(place),
         };
         interfaces.iter().enumerate().map(count).collect()
     }
@@ -366,89 +289,4 @@ impl Shared {
             drop(waited);
         }
     }
-}
-
-impl State {
-    fn watch(&mut self, opening: &Opening<'_>, depth: Depth) -> Option<FlowId> {
-        let place = self.interface_of(opening)?;
-        let now = clock::now();
-        let ends = Ends { carrier: opening.carrier, local: opening.local, remote: opening.remote };
-        let mut flows = self.store.watched_on(place, now);
-        flows.push(ends);
-        let interface = self.interfaces.get_mut(place)?;
-        interface.set_filter(&flows, depth).ok()?;
-        Some(self.store.open(ends, place, interface.dropped))
-    }
-
-    /// The place of the interface that a flow takes among those that are open; `None` where there is none left to open.
-    fn interface_of(&mut self, opening: &Opening<'_>) -> Option<usize> {
-        let scope = match opening.remote {
-            std::net::SocketAddr::V6(remote) => Some(remote.scope_id()).filter(|scope| *scope != 0),
-            std::net::SocketAddr::V4(_) => None,
-        };
-        let bound_to = opening.device.and_then(|name| if_nametoindex(name).ok()).or(scope);
-        let (from, to) = (opening.local.ip(), opening.remote.ip());
-        let index = if let Some(known) = self.routes.get(&(from, to, bound_to)) {
-            *known
-        } else {
-            let found = route::interface_towards(&route::Question { from, to, bound_to }).ok()?;
-            *self.routes.entry((from, to, bound_to)).or_insert(found)
-        };
-        if let Some(place) = self.interfaces.iter().position(|interface| interface.index == index) {
-            return Some(place);
-        }
-        let name = if_indextoname(index).ok()?.to_string_lossy().into_owned();
-        let socket = self.spare.pop()?;
-        let nothing = filter::program(&[], SnapLength(0)).ok()?;
-        socket.attach(&nothing).and_then(|()| socket.bind(index)).ok()?;
-        self.interfaces.push(Interface { index, name, socket, dropped: 0, filtered: 0 });
-        Some(self.interfaces.len() - 1)
-    }
-
-    /// Takes in some of what waits; whether more may wait.
-    fn take_some(&mut self) -> bool {
-        let Self { interfaces, store, buffer, .. } = self;
-        let mut taken = 0;
-        for interface in interfaces {
-            while taken < AT_ONCE {
-                // An interface that is gone has nothing more to give.
-                let Ok(Some(received)) = interface.socket.receive(buffer) else { break };
-                store.take(received.at, received.direction, received.bytes);
-                taken += 1;
-            }
-        }
-        taken >= AT_ONCE
-    }
-
-    fn count_drops(&mut self) {
-        for interface in &mut self.interfaces {
-            interface.dropped += interface.socket.counted().dropped;
-        }
-    }
-
-    /// Lets flows that are over through no longer.
-    fn narrow(&mut self, depth: Depth) {
-        let now = clock::now();
-        for (place, interface) in self.interfaces.iter_mut().enumerate() {
-            let flows = self.store.watched_on(place, now);
-            if flows.len() < interface.filtered {
-                // The old filter is too wide, and no harm.
-                let _ = interface.set_filter(&flows, depth);
-            }
-        }
-    }
-}
-
-impl Interface {
-    fn set_filter(&mut self, flows: &[Ends], depth: Depth) -> io::Result<()> {
-        let keep = SnapLength(u32::try_from(depth.snap_length()).unwrap_or(u32::MAX));
-        let program = filter::program(flows, keep).map_err(|_| io::Error::from(Errno::E2BIG))?;
-        self.socket.attach(&program)?;
-        self.filtered = flows.len();
-        Ok(())
-    }
-}
-
-fn number(interface: usize) -> u32 {
-    u32::try_from(interface).unwrap_or(u32::MAX)
 }

@@ -1,12 +1,12 @@
 //! Through which interface packets to an address leave: asked of the kernel, which knows rules and tables that addresses do
 //! not show (rtnetlink(7), `RTM_GETROUTE`).
 //!
-//! Question and answer are values with tests of their own; [`interface_towards`] is the socket around them.
+//! Question and answer are values with tests of their own; [`Router`] is the socket around them.
 //!
 //! Deliberately absent: anything asynchronous, and everything else that rtnetlink can tell.
 
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -35,19 +35,41 @@ pub(super) struct Question {
     pub(super) bound_to: Option<u32>,
 }
 
-/// The index of the interface. `ENETUNREACH` and its like where there is no way.
-pub(super) fn interface_towards(question: &Question) -> Result<u32, Errno> {
-    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
-    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(PATIENCE_MS))?;
-    let question = encode(question);
-    sendto(socket.as_raw_fd(), &question, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
-    let mut answer = [0_u8; 4_096];
-    let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-    decode(&answer[..length])
+/// Asks the kernel for ways.
+#[derive(Debug)]
+pub(super) struct Router {
+    socket: OwnedFd,
+    /// How many questions were asked: an answer says which one it belongs to.
+    asked: u32,
 }
 
-fn encode(question: &Question) -> Vec<u8> {
+impl Router {
+    /// Opens the socket; no privilege is needed.
+    pub(super) fn open() -> Result<Self, Errno> {
+        let kind = SockProtocol::NetlinkRoute;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, kind)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(PATIENCE_MS))?;
+        Ok(Self { socket, asked: 0 })
+    }
+
+    /// The index of the interface. `ENETUNREACH` and its like where there is no way.
+    pub(super) fn interface_towards(&mut self, question: &Question) -> Result<u32, Errno> {
+        self.asked = self.asked.wrapping_add(1);
+        let message = encode(question, self.asked);
+        sendto(self.socket.as_raw_fd(), &message, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+        loop {
+            let mut answer = [0_u8; 4_096];
+            let length = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+            // What comes late answers an earlier question.
+            if answer[8..12] == self.asked.to_ne_bytes() {
+                return decode(&answer[..length]);
+            }
+        }
+    }
+}
+
+fn encode(question: &Question, number: u32) -> Vec<u8> {
     let Question { from, to, bound_to } = question;
     let bytes = |address: &IpAddr| match address {
         IpAddr::V4(address) => address.octets().to_vec(),
@@ -66,8 +88,9 @@ fn encode(question: &Question) -> Vec<u8> {
     let mut message = length.to_vec();
     message.extend(GET_ROUTE.to_ne_bytes());
     message.extend(IS_REQUEST.to_ne_bytes());
-    // Sequence number and port: one question, one answer.
-    message.extend([0; 8]);
+    message.extend(number.to_ne_bytes());
+    // The kernel fills in the port.
+    message.extend([0; 4]);
     message.extend(body);
     message
 }
@@ -112,7 +135,11 @@ mod tests {
 
     fn towards(address: &str) -> Result<u32, Errno> {
         let address: IpAddr = address.parse().unwrap();
-        interface_towards(&Question { from: address, to: address, bound_to: None })
+        let mut router = Router::open().unwrap();
+        let question = Question { from: address, to: address, bound_to: None };
+        let first = router.interface_towards(&question);
+        assert_eq!(router.interface_towards(&question), first);
+        first
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(super) struct Store {
     /// The flow that four-tuple belongs to now.
     current: HashMap<(Carrier, SocketAddr, SocketAddr), FlowId>,
     next: u32,
+    /// Packets of forgotten flows for which there was no room, by interface.
+    left_out: HashMap<usize, u64>,
     taken: usize,
     most: usize,
 }
@@ -68,7 +70,7 @@ pub(super) struct Store {
 impl Store {
     /// Keeps at most so many bytes of packets.
     pub(super) fn new(most: usize) -> Self {
-        Self { flows: HashMap::new(), current: HashMap::new(), next: 0, taken: 0, most }
+        Self { flows: HashMap::new(), current: HashMap::new(), next: 0, left_out: HashMap::new(), taken: 0, most }
     }
 
     pub(super) fn open(&mut self, ends: Ends, interface: usize, dropped_before: u64) -> FlowId {
@@ -99,9 +101,24 @@ impl Store {
         flows.into_iter().map(|(_, flow)| flow).collect()
     }
 
+    /// Packets of an interface that are kept.
+    pub(super) fn kept_on(&self, interface: usize) -> u64 {
+        self.on(interface).map(|flow| flow.packets.len() as u64).sum()
+    }
+
+    /// Packets of an interface for which there was no room.
+    pub(super) fn left_out_on(&self, interface: usize) -> u64 {
+        let forgotten = self.left_out.get(&interface).copied().unwrap_or(0);
+        self.on(interface).map(|flow| flow.left_out).sum::<u64>() + forgotten
+    }
+
+    fn on(&self, interface: usize) -> impl Iterator<Item = &WatchedFlow> {
+        self.flows.values().filter(move |flow| flow.interface == interface)
+    }
+
     /// The ends of the flows of an interface that are still watched.
     pub(super) fn watched_on(&self, interface: usize, now: Timestamp<Monotonic>) -> Vec<Ends> {
-        let watched = self.flows.values().filter(|flow| flow.interface == interface && !flow.is_over(now));
+        let watched = self.on(interface).filter(|flow| !flow.is_over(now));
         watched.map(|flow| flow.ends).collect()
     }
 
@@ -161,9 +178,10 @@ impl Store {
 
     /// Forgets flows whose sockets are closed.
     pub(super) fn forget_closed(&mut self) {
-        let Self { flows, current, taken, .. } = self;
+        let Self { flows, current, taken, left_out, .. } = self;
         flows.retain(|_, flow| {
             if flow.closed_at.is_some() {
+                *left_out.entry(flow.interface).or_default() += flow.left_out;
                 *taken -= flow.packets.iter().map(|kept| kept.packet.bytes.len() + PER_PACKET).sum::<usize>();
             }
             flow.closed_at.is_none()
@@ -290,6 +308,7 @@ mod tests {
         assert_eq!((flow.packets.len(), flow.left_out), (3, 2));
         store.close(id, now(0));
         store.forget_closed();
+        assert_eq!((store.kept_on(0), store.left_out_on(0), store.left_out_on(1)), (0, 2, 0));
         let next = store.open(ends(US, THEM), 0, 0);
         take(&mut store, Direction::Sent, SYN);
         assert_eq!(kept(&store, next).len(), 1);

@@ -14,18 +14,27 @@ use crate::capture::{Capture, CaptureError, Depth, Privilege};
 use crate::flow::Keep;
 use crate::packet::file::CaptureWriteError;
 use crate::probe::Watcher;
+use crate::target::{Interface, Plan};
 use crate::time::Nanos;
 
 /// How long a file waits for the last packets of connections that this program has closed.
 const GOODBYES: Nanos = Nanos::from_millis(50);
 
+/// Before Linux 5.7, binding to a device needs the privilege that capturing needs.
+const fn privilege(plan: &Plan) -> Privilege {
+    match plan.route.interface {
+        Some(Interface::Device(_)) => Privilege::Keep,
+        _ => Privilege::GiveUp,
+    }
+}
+
 /// Begins to capture, if that is wanted. Where it is not permitted and nobody insists, there is none.
-pub(super) fn begin(output: &Output, privilege: Privilege) -> Result<Option<Arc<Capture>>, CommandError> {
+pub(super) fn begin(plan: &Plan, output: &Output) -> Result<Option<Arc<Capture>>, CommandError> {
     if output.capture == CaptureRule::Off {
         return Ok(None);
     }
     let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
-    match (output.capture, Capture::open(depth, privilege)) {
+    match (output.capture, Capture::open(depth, privilege(plan))) {
         (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
         (CaptureRule::Auto, Err(CaptureError::NotPermitted)) => Ok(None),
         (_, Err(error)) => Err(error.into()),

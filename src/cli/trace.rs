@@ -9,7 +9,7 @@ use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
 use super::verdict::Verdict;
 use super::{CommandError, capture, drawing};
-use crate::capture::{Capture, Privilege};
+use crate::capture::Capture;
 use crate::probe::{Probe, Traced};
 use crate::render::chart::ChartOptions;
 use crate::render::write_out::{Stream, Transfer, write_out};
@@ -22,7 +22,7 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         console.be_quiet();
     }
     let interrupt = catch_interrupts()?;
-    let captured = capture::begin(&output, Privilege::GiveUp)?;
+    let captured = capture::begin(&plan, &output)?;
     let probe = match &captured {
         Some(capture) => Probe::watched_by(capture::watcher(capture, output.packets), &plan, interrupt.clone())?,
         None => Probe::new(&plan, interrupt.clone())?,
