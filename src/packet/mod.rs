@@ -146,3 +146,6 @@ fn transport<'a>(ip: &Ip, protocol: u8, captured: &'a [u8], length: u32) -> Resu
     };
     Ok(known.unwrap_or(Transport::Truncated))
 }
+
+#[cfg(test)]
+mod tests;
