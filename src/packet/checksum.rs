@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 /// A sum under way. Parts are added in order; only the last may have an odd number of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checksum(u64);
+pub(super) struct Checksum(u64);
 
 impl Checksum {
     /// Of nothing.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(0)
     }
 
     /// With the pseudo header that TCP, UDP and `ICMPv6` sum up before their own bytes (RFC 9293 §3.1, RFC 8200 §8.1).
     /// `length` is that of the transport header and its payload.
     #[must_use]
-    pub fn of_transport(source: IpAddr, destination: IpAddr, protocol: u8, length: u32) -> Self {
+    pub(super) fn of_transport(source: IpAddr, destination: IpAddr, protocol: u8, length: u32) -> Self {
         let sum = [source, destination].into_iter().fold(Self::new(), |sum, address| match address {
             IpAddr::V4(address) => sum.with(&address.octets()),
             IpAddr::V6(address) => sum.with(&address.octets()),
@@ -26,7 +26,7 @@ impl Checksum {
 
     /// With these bytes.
     #[must_use]
-    pub fn with(self, bytes: &[u8]) -> Self {
+    pub(super) fn with(self, bytes: &[u8]) -> Self {
         let pairs = bytes.chunks(2).map(|pair| match *pair {
             [first, second] => u64::from(u16::from_be_bytes([first, second])),
             [first] => u64::from(first) << 8,
@@ -37,7 +37,7 @@ impl Checksum {
 
     /// What stands in the checksum field, if that was zero while it was added. Over bytes with a right checksum it is 0.
     #[must_use]
-    pub const fn finish(self) -> u16 {
+    pub(super) const fn finish(self) -> u16 {
         let mut sum = self.0;
         while sum >> 16 != 0 {
             sum = (sum >> 16) + (sum & 0xffff);

@@ -269,6 +269,10 @@ fn what_ends_a_file_is_named_with_its_place() {
             format!("{:?}", CaptureFileError::NoByteOrder { offset: 48 }),
         ),
         (
+            with(&start, order.words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 0x0001_0000, 0, 0, 24])),
+            format!("{:?}", CaptureFileError::Lengths { offset: 48, part: file }),
+        ),
+        (
             with(&start, order.words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 0x0002_0000, 0, 0, 28])),
             format!("{:?}", CaptureFileError::Version { offset: 48, major: 2, minor: 0 }),
         ),
