@@ -12,6 +12,7 @@ mod support;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -385,6 +386,8 @@ fn a_file_has_whole_packets_and_says_what_they_are() {
     let path = directory.path().join("trace.pcapng");
     let output = wirefall(&["--pcap", path.to_str().expect("UTF-8"), &server.url("/")]).output().expect("the program");
     assert!(output.status.success(), "{output:?}");
+    let mode = fs::metadata(&path).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "TLS secrets are their owner's");
     let packets = read_file(&fs::read(&path).expect("a file"));
     let notes: Vec<&str> = packets.iter().flat_map(|(notes, _)| notes).map(String::as_str).collect();
     for (phase, count) in [("connect", 1), ("send", 1), ("wait", 1), ("receive", 1)] {

@@ -2,8 +2,9 @@
 //!
 //! Deliberately absent: capturing itself ([`crate::capture`]).
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,11 +61,11 @@ pub(super) fn report_losses(capture: &Capture, console: &mut Console) {
     }
 }
 
-/// Writes everything into a file.
+/// Writes everything into a file, which its owner alone may read where it is new: what it holds decrypts the connection.
 pub(super) fn write(capture: &Capture, path: &Path) -> Result<(), CommandError> {
     capture.await_goodbyes(GOODBYES);
     let unwritable = |source| CommandError::File { doing: "write", file: path.display().to_string(), source };
-    let file = File::create(path).map_err(unwritable)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(unwritable)?;
     let written = capture.write(BufWriter::new(file));
     let flushed = written.and_then(|mut file| file.flush().map_err(CaptureWriteError::Write));
     flushed.map_err(|error| match error {

@@ -270,6 +270,28 @@ pub(crate) fn hostile() -> Trace {
     trace
 }
 
+/// A request whose packets were captured, one of them twice.
+pub(crate) fn captured() -> Trace {
+    let phases =
+        [("connect", 16_000_000, "wire", 900), ("send", 41_000, "wire", 900), ("wait", 230_000_000, "wire", 900)];
+    let row = |at: u64, direction: &str, flags: &str, numbers: (u64, u64), bytes: u32| {
+        json!({"at_ns": at, "direction": direction, "flags": flags, "sequence": numbers.0, "acknowledgement": numbers.1,
+            "bytes": bytes, "window": 64_240})
+    };
+    let again = with(row(246_000_000, "received", "PA", (1, 90), 1_448), "note", json!("fast_retransmission"));
+    let counts = json!({"packets": 3, "bytes": 89, "retransmitted": 0, "out_of_order": 0, "duplicate_acks": 0,
+        "zero_windows": 0});
+    let wire = json!({"interface": "eth0", "side": "client", "captured": 6, "dropped": 0, "syn_rtt_ns": 16_000_000,
+    "sent": counts, "received": counts, "phases": [], "delays": [], "packets": [
+        row(0, "sent", "S", (0, 0), 0),
+        row(16_000_000, "received", "SA", (0, 1), 0),
+        row(16_041_000, "sent", "PA", (1, 1), 89),
+        again,
+        row(246_041_000, "sent", "A", (90, 1_449), 0),
+    ]});
+    trace(10, "http://192.0.2.80/", &phases, json!({"wire": wire}))
+}
+
 /// Every sample.
 pub(crate) fn all() -> Vec<Trace> {
     let mut traces = vec![
@@ -281,6 +303,7 @@ pub(crate) fn all() -> Vec<Trace> {
         unknown_name(),
         expired(),
         hostile(),
+        captured(),
         trace(9, "http://a/", &[], json!({})),
     ];
     traces.extend(redirected());
@@ -311,6 +334,9 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
             for attempt in &mut connect.attempts {
                 attempt.address = texts[6].clone();
             }
+        }
+        for row in trace.wire.iter_mut().filter_map(|wire| wire.packets.as_mut()).flatten() {
+            row.flags = texts[6].clone();
         }
         for query in trace.dns.iter_mut().flat_map(|dns| &mut dns.queries) {
             query.question.name = texts[3].clone();

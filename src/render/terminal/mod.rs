@@ -14,6 +14,7 @@ mod bar;
 mod dns;
 mod facts;
 mod line;
+mod packets;
 mod table;
 
 use bar::Scale;
@@ -151,6 +152,7 @@ impl<'a> Page<'a> {
         }
         lines.extend(facts::server_timing(trace, self.style));
         lines.extend(facts::client(trace, self.style));
+        lines.extend(packets::lines(trace, self.style));
         lines
     }
 

@@ -52,6 +52,18 @@ fn everything_as_usual() {
 }
 
 #[test]
+fn packets_are_listed_where_that_was_asked_for() {
+    let expect = [
+        "      +0.000 ms  → S      0 B  seq 0 ack 0      win 64240",
+        "     +16.000 ms  ← SA     0 B  seq 0 ack 1      win 64240",
+        "     +16.041 ms  → PA    89 B  seq 1 ack 1      win 64240",
+        "    +246.000 ms  ← PA  1448 B  seq 1 ack 90     win 64240  fast retransmission",
+        "    +246.041 ms  → A      0 B  seq 90 ack 1449  win 64240",
+    ];
+    check_lines(sample::captured(), UNICODE, &["    "], &expect);
+}
+
+#[test]
 fn redirects_stand_behind_each_other_and_a_table_compares() {
     let expect = [
         "1 GET http://example.com/                             301 · HTTP/1.1 · 22.620 ms",

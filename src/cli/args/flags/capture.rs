@@ -14,10 +14,10 @@ pub struct CaptureArgs {
     /// fail where it may not (require). Capturing needs CAP_NET_RAW: root, or `setcap cap_net_raw+ep` [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub capture: Option<CaptureRule>,
-    /// List the packets in JSON and on the terminal; needs --capture
+    /// List the packets in JSON and on the terminal; implies --capture require
     #[arg(long)]
     pub packets: bool,
-    /// Write the packets into this file, with the TLS secrets that decrypt them, for Wireshark; needs --capture
+    /// Write the packets into this file, with the TLS secrets that decrypt them, for Wireshark; implies --capture require
     #[arg(long, value_name = "FILE.pcapng")]
     pub pcap: Option<PathBuf>,
 }
