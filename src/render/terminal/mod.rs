@@ -16,6 +16,7 @@ mod facts;
 mod line;
 mod packets;
 mod table;
+mod wire;
 
 use bar::Scale;
 use line::{Line, Paint, Paragraph, clip_middle, columns};
@@ -136,6 +137,7 @@ impl<'a> Page<'a> {
         for span in trace.timeline.spans() {
             let failed = trace.failure().is_some_and(|failure| failure.phase == span.phase);
             lines.push(self.phase(offset, &span, if failed { "✗" } else { "" }));
+            lines.extend(trace.wire.iter().flat_map(|wire| wire::delays(wire, span.phase, self.style)));
             if let (Phase::Wait, Some(split)) = (span.phase, &trace.wait) {
                 lines.extend(self.split(split));
             }
@@ -146,6 +148,7 @@ impl<'a> Page<'a> {
         lines.extend(trace.failure().into_iter().flat_map(|failure| self.failure(failure)));
         lines.extend(trace.dns.iter().flat_map(|dns| dns::lines(dns, self.style)));
         lines.extend(trace.connect.iter().flat_map(|connect| facts::connect(connect, trace, self.style)));
+        lines.extend(trace.wire.iter().flat_map(|wire| wire::lines(wire, self.style)));
         lines.extend(trace.tls.iter().flat_map(|tls| facts::tls(tls, trace.started_at, self.style)));
         if trace.request.is_some() || trace.response.is_some() {
             lines.extend(facts::http(trace, self.style));
