@@ -17,6 +17,19 @@ pub struct Prefix {
 pub struct PrefixError(String);
 
 impl Prefix {
+    /// An address with the length of its network part; too long a length is that of the whole address.
+    #[must_use]
+    pub const fn new(address: IpAddr, length: u8) -> Self {
+        let longest = longest(address);
+        Self { address, length: if length > longest { longest } else { length } }
+    }
+
+    /// Whether it is one address and no network.
+    #[must_use]
+    pub const fn is_host(self) -> bool {
+        self.length == longest(self.address)
+    }
+
     /// The address alone: /32 or /128.
     #[must_use]
     pub const fn host(address: IpAddr) -> Self {

@@ -146,9 +146,8 @@ impl System {
             |name: &str| self.status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
         match errno {
             Errno::ENOSPC | Errno::EUSERS => Obstacle::Limit,
-            Errno::ENOSYS => Obstacle::Unsupported,
             Errno::EINVAL if field("Threads:").is_some_and(|threads| threads > 1) => Obstacle::Threads,
-            Errno::EINVAL => Obstacle::Unsupported,
+            Errno::ENOSYS | Errno::EINVAL => Obstacle::Unsupported,
             _ if self.userns_clone == Some(0) => Obstacle::UsernsClone,
             _ if self.limits.contains(&Some(0)) => Obstacle::Limit,
             _ if self.apparmor == Some(1) => Obstacle::AppArmor,
