@@ -46,8 +46,7 @@ pub(crate) struct Said {
     pub(crate) phases: Phases,
 }
 
-const CURL_SAYS: &str =
-    "%{local_port} %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}";
+const CURL_SAYS: &str = "%{local_port} %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}";
 
 /// One request for `path`, by a process of its own in the calling thread's namespace.
 pub(crate) fn ask(client: Client, errand: &Errand, path: &str) -> Result<Said, Problem> {
@@ -95,7 +94,8 @@ fn curl(text: &str) -> Result<Said, Problem> {
     let [port, resolved, connected, secured, pretransfer, first, total] = fields[..] else {
         return Err(format!("curl wrote {text:?}, which does not have seven fields").into());
     };
-    let between = |from: &str, to: &str| -> Result<u64, Problem> { Ok(micros(to)?.saturating_sub(micros(from)?) * 1_000) };
+    let between =
+        |from: &str, to: &str| -> Result<u64, Problem> { Ok(micros(to)?.saturating_sub(micros(from)?) * 1_000) };
     let phases = Phases::from([
         ("connect", between(resolved, connected)?),
         ("tls", between(connected, secured)?),

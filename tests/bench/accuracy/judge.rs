@@ -26,7 +26,21 @@ impl Tap {
     /// Starts tcpdump on an interface of the calling thread's namespace, and returns when it captures.
     pub(crate) fn start(interface: &str, file: &Path) -> Result<Self, Problem> {
         let mut child = Command::new(find("tcpdump")?)
-            .args(["-i", interface, "-B", "65536", "--time-stamp-precision", "nano", "-s", "0", "-U", "-Z", "root", "-w"])
+            .args([
+                "-i",
+                interface,
+                "-B",
+                "65536",
+                "--immediate-mode",
+                "--time-stamp-precision",
+                "nano",
+                "-s",
+                "0",
+                "-U",
+                "-Z",
+                "root",
+                "-w",
+            ])
             .arg(file)
             .args(["tcp", "port", "443"])
             .stdin(Stdio::null())
@@ -46,8 +60,8 @@ impl Tap {
 
     /// Ends the capture; everything that had passed is in the file then.
     pub(crate) fn stop(mut self) -> Result<PathBuf, Problem> {
-        // The last packets are still on their way through the link.
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        // The last packets are still on their way through the link, and then to the file.
+        std::thread::sleep(std::time::Duration::from_secs(1));
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)?;
         self.child.wait()?;

@@ -61,7 +61,8 @@ fn run() -> Result<String, Problem> {
     );
     for load in [Load::Idle, Load::Busy] {
         let busy = load.start();
-        let errors = network.at_the_client(|| measure(&errand, requests, home.path()))??;
+        let errors = network
+            .at_the_client(|| measure(&errand, requests, home.path()).map_err(|problem| problem.to_string()))??;
         busy.store(false, Ordering::Relaxed);
         write(&mut table, load, &errors);
     }
@@ -147,14 +148,14 @@ fn write(table: &mut String, load: Load, errors: &Errors) {
                 Some([percentile(sample, 50)?, percentile(&sizes, 99)?, percentile(&sizes, 100)?])
             });
             let _ = match figures {
-                Some(figures) => write!(table, "{}", figures.map(|nanos| format!("{:9}", micros(nanos))).concat()),
+                Some(figures) => write!(table, "{}", figures.map(|nanos| format!("{:>9}", micros(nanos))).concat()),
                 None => write!(table, "{:>9}{:>9}{:>9}", "-", "-", "-"),
             };
         }
         let _ = writeln!(table);
     }
     if errors.untold > 0 {
-        let _ = writeln!(table, "{} requests that the judge could not tell are left out", errors.untold);
+        let _ = writeln!(table, "{} requests whose packets the judge did not see in full are left out", errors.untold);
     }
 }
 

@@ -40,7 +40,8 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>) -> Result<(), Problem> {
     }
     let request = String::from_utf8(request)?;
     let mut delays = request.split_whitespace().nth(1).ok_or("no path")?.split('/').skip(1);
-    let mut delay = || -> Result<Duration, Problem> { Ok(Duration::from_micros(delays.next().ok_or("no delay")?.parse()?)) };
+    let mut delay =
+        || -> Result<Duration, Problem> { Ok(Duration::from_micros(delays.next().ok_or("no delay")?.parse()?)) };
     let (wait, pause) = (delay()?, delay()?);
     std::thread::sleep(wait);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 2 * PART.len());
