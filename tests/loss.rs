@@ -143,7 +143,11 @@ const CASES: &[Case] = &[
     Case {
         name: "reordering",
         there: None,
-        back: Some(Exception { landmark: Landmark::Payload, nth: 4, treatment: Treatment::Late(Nanos::from_micros(400)) }),
+        back: Some(Exception {
+            landmark: Landmark::Payload,
+            nth: 4,
+            treatment: Treatment::Late(Nanos::from_micros(400)),
+        }),
         serves: Serves::Long,
         phase: "receive",
         causes: &["reordering"],
