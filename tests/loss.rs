@@ -55,14 +55,14 @@ struct Case {
     costs: std::ops::Range<u64>,
 }
 
-const fn lose(landmark: Landmark, nth: u64) -> Option<Exception> {
-    Some(Exception { landmark, nth, treatment: Treatment::Lose })
+const fn lose(landmark: Landmark, nth: u64) -> Exception {
+    Exception { landmark, nth, treatment: Treatment::Lose }
 }
 
 const CASES: &[Case] = &[
     Case {
         name: "lost SYN",
-        there: lose(Landmark::Syn, 1),
+        there: Some(lose(Landmark::Syn, 1)),
         back: None,
         serves: Serves::Short,
         phase: "connect",
@@ -73,7 +73,7 @@ const CASES: &[Case] = &[
     Case {
         name: "lost SYN-ACK",
         there: None,
-        back: lose(Landmark::SynAck, 1),
+        back: Some(lose(Landmark::SynAck, 1)),
         serves: Serves::Short,
         phase: "connect",
         causes: &["lost_syn_ack", "lost_syn_or_syn_ack"],
@@ -82,7 +82,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "lost ClientHello",
-        there: lose(Landmark::ClientHello, 1),
+        there: Some(lose(Landmark::ClientHello, 1)),
         back: None,
         serves: Serves::Secured,
         phase: "tls",
@@ -93,7 +93,7 @@ const CASES: &[Case] = &[
     Case {
         name: "lost ServerHello",
         there: None,
-        back: lose(Landmark::ServerHello, 1),
+        back: Some(lose(Landmark::ServerHello, 1)),
         serves: Serves::Secured,
         phase: "tls",
         causes: &["lost_server_hello"],
@@ -102,7 +102,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "lost request",
-        there: lose(Landmark::Payload, 1),
+        there: Some(lose(Landmark::Payload, 1)),
         back: None,
         serves: Serves::Short,
         phase: "wait",
@@ -113,7 +113,7 @@ const CASES: &[Case] = &[
     Case {
         name: "lost response",
         there: None,
-        back: lose(Landmark::Payload, 1),
+        back: Some(lose(Landmark::Payload, 1)),
         serves: Serves::Short,
         phase: "wait",
         causes: &["lost_response"],
@@ -123,7 +123,7 @@ const CASES: &[Case] = &[
     Case {
         name: "lost packet of a long response",
         there: None,
-        back: lose(Landmark::Payload, 3),
+        back: Some(lose(Landmark::Payload, 3)),
         serves: Serves::Long,
         phase: "receive",
         causes: &["lost_response"],
@@ -133,7 +133,7 @@ const CASES: &[Case] = &[
     Case {
         name: "lost tail of a response",
         there: None,
-        back: lose(Landmark::Payload, 2),
+        back: Some(lose(Landmark::Payload, 2)),
         serves: Serves::Late,
         phase: "receive",
         causes: &["lost_response"],
@@ -209,7 +209,7 @@ fn trace(case: &Case) -> Value {
     let to: SocketAddr = listener.local_addr().expect("an address");
     let certified = Certified::for_server("server.test", &["http/1.1"]);
     let (serves, secured) = (case.serves, certified.server());
-    let server = thread::spawn(move || {
+    let serving = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a connection");
         serve(serves, Peer::new(stream), &secured);
     });
@@ -225,7 +225,7 @@ fn trace(case: &Case) -> Value {
     let output = link.client().run(|| command.output().expect("the program runs")).expect("a namespace");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}: {text}{}", case.name, String::from_utf8_lossy(&output.stderr));
-    server.join().expect("the server");
+    serving.join().expect("the server");
     serde_json::from_str(&text).expect("a trace")
 }
 

@@ -54,7 +54,7 @@ fn run() -> Result<String, Problem> {
     let config = Arc::new(config);
     let home = tempfile::tempdir()?;
     let network = network::Network::start(move |listener| server::serve(&listener, &config))?;
-    let errand = clients::errand(home.path(), HOST, network.server(), &authority)?;
+    let errand = clients::errand(home.path(), HOST, network::SERVER, &authority)?;
     let mut table = format!(
         "\nerror against the wire in µs, {requests} requests each over a round trip of {} ms\n",
         network::ROUND_TRIP.as_millis_f64()

@@ -11,7 +11,8 @@ use crate::support::Problem;
 pub(crate) const ROUND_TRIP: Nanos = Nanos::from_millis(4);
 /// The client's end.
 pub(crate) const CLIENT_INTERFACE: &str = INTERFACE;
-const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 19, 0, 1));
+/// Where the server is.
+pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 19, 0, 1));
 
 /// The network. It ends with this value.
 pub(crate) struct Network(Link);
@@ -25,11 +26,6 @@ impl Network {
         let listener = link.server().run(|| TcpListener::bind(SocketAddr::new(SERVER, 443)))??;
         std::thread::spawn(move || serve(listener));
         Ok(Self(link))
-    }
-
-    /// Where the server is.
-    pub(crate) fn server(&self) -> IpAddr {
-        SERVER
     }
 
     /// Does some work, and starts programs, where the clients are.
