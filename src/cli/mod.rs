@@ -8,6 +8,7 @@
 //! the modules that this one calls.
 
 pub mod args;
+mod capture;
 mod chart;
 mod console;
 mod demo;
@@ -43,6 +44,17 @@ enum CommandError {
     /// The client cannot be set up.
     #[error(transparent)]
     Probe(#[from] crate::probe::ProbeError),
+    /// Nothing can be captured.
+    #[error(transparent)]
+    Capture(#[from] crate::capture::CaptureError),
+    /// Packets cannot be written as a capture file.
+    #[error("cannot write {file}")]
+    Pcap {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: crate::packet::file::CaptureWriteError,
+    },
     /// The lab cannot be started.
     #[error(transparent)]
     Lab(#[from] crate::lab::LabError),

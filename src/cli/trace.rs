@@ -8,7 +8,8 @@ use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
 use super::verdict::Verdict;
-use super::{CommandError, drawing};
+use super::{CommandError, capture, drawing};
+use crate::capture::Capture;
 use crate::probe::{Probe, Traced};
 use crate::render::chart::ChartOptions;
 use crate::render::write_out::{Stream, Transfer, write_out};
@@ -21,7 +22,11 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         console.be_quiet();
     }
     let interrupt = catch_interrupts()?;
-    let probe = Probe::new(&plan, interrupt.clone())?;
+    let captured = capture::begin(&plan, &output)?;
+    let probe = match &captured {
+        Some(capture) => Probe::watched_by(capture::watcher(capture, output.packets), &plan, interrupt.clone())?,
+        None => Probe::new(&plan, interrupt.clone())?,
+    };
     let mut run = Run::new(output, console);
     for (index, target) in plan.targets.iter().enumerate() {
         let wanted = run.body.is_somewhere();
@@ -33,6 +38,9 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         }
     }
     run.finish();
+    if let Some(capture) = &captured {
+        run.keep_packets(capture);
+    }
     Ok(run.ending.exit_code(&interrupt))
 }
 
@@ -119,6 +127,15 @@ impl<'c> Run<'c> {
             let drawn = drawing::draw(&self.traces, &ChartOptions::default(), file.path(), file.form());
             self.wrote(drawn);
         }
+    }
+
+    /// Also of what failed or was interrupted: that is what people look at packets for.
+    fn keep_packets(&mut self, capture: &Capture) {
+        if let Some(path) = self.output.pcap.clone() {
+            let written = capture::write(capture, &path);
+            self.wrote(written);
+        }
+        capture::report_losses(capture, self.console);
     }
 
     fn print(&mut self) -> Result<(), CommandError> {

@@ -17,6 +17,9 @@ EXAMPLES
   wirefall --resolve example.com:443:192.0.2.1 https://example.com/
   wirefall --chart trace.svg --save traces.jsonl https://example.com/
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
+  wirefall --capture require https://example.com/            times from the wire, or an error that says why not
+  wirefall --packets https://example.com/                    and every packet
+  wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 
 EXIT CODES
   0 done            1 other failure        2 misuse            6 DNS                7 connect

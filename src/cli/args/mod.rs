@@ -31,7 +31,7 @@ pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
 pub use flags::{ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, TraceArgs};
 pub use inputs::{Inputs, ProcessInputs};
-pub use output::{ChartFile, Color, Destination, Format, Output, StatusRule, Verbosity};
+pub use output::{CaptureRule, ChartFile, Color, Destination, Format, Output, PacketList, StatusRule, Verbosity};
 pub use shell::{completions, man};
 
 /// The command and its raw flags. `argv` begins with the program's name.

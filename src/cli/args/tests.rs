@@ -114,6 +114,9 @@ fn a_url_alone_is_a_plan_of_defaults() {
         heads: Destination::Nowhere,
         save: None,
         chart: None,
+        capture: CaptureRule::Auto,
+        packets: PacketList::Omit,
+        pcap: None,
         verbosity: Verbosity::Normal,
         color: Color::Auto,
         status: StatusRule::AnyIsFine,
@@ -419,6 +422,15 @@ fn output_is_as_asked() {
         (&["-D", "d"], Output { heads: Destination::File("d".into()), ..default.clone() }),
         (&["--save", "s.jsonl"], Output { save: Some("s.jsonl".into()), ..default.clone() }),
         (&["--chart", "c.svg"], Output { chart: Some(chart), ..default.clone() }),
+        (&["--capture", "auto"], default.clone()),
+        (&["--capture", "off"], Output { capture: CaptureRule::Off, ..default.clone() }),
+        (&["--capture", "require"], Output { capture: CaptureRule::Require, ..default.clone() }),
+        // Whoever wants to see packets does not want to be left without.
+        (&["--packets"], Output { capture: CaptureRule::Require, packets: PacketList::List, ..default.clone() }),
+        (
+            &["--pcap", "p", "--capture", "auto"],
+            Output { capture: CaptureRule::Require, pcap: Some("p".into()), ..default.clone() },
+        ),
         (&["-s"], Output { verbosity: Verbosity::Silent, ..default.clone() }),
         (&["-sS"], default.clone()),
         (&["-v"], Output { verbosity: Verbosity::Verbose, ..default.clone() }),
@@ -455,6 +467,14 @@ fn errors_name_the_flag_what_was_expected_and_what_was_given() {
         (
             &["-b", "jar.txt", "h"],
             "-b: expected NAME=VALUE (a word without = would be a file, and cookie files are not read), got \"jar.txt\"",
+        ),
+        (
+            &["--pcap", "p", "--capture", "off", "h"],
+            "--pcap cannot be used with --capture off: it shows what was captured",
+        ),
+        (
+            &["--packets", "--capture", "off", "h"],
+            "--packets cannot be used with --capture off: it shows what was captured",
         ),
         (&["-u", "secret", "h"], "-u: expected USER:PASSWORD, with the colon (nothing asks for a password)"),
         (

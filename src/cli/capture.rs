@@ -1,0 +1,74 @@
+//! Captures around a run: begun before the first request, written when all is over.
+//!
+//! Deliberately absent: capturing itself ([`crate::capture`]).
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::CommandError;
+use super::args::{CaptureRule, Output, PacketList};
+use super::console::Console;
+use crate::capture::{Capture, CaptureError, Depth, Privilege};
+use crate::flow::Keep;
+use crate::packet::file::CaptureWriteError;
+use crate::probe::Watcher;
+use crate::target::{Interface, Plan};
+use crate::time::Nanos;
+
+/// How long a file waits for the last packets of connections that this program has closed.
+const GOODBYES: Nanos = Nanos::from_millis(50);
+
+/// Before Linux 5.7, binding to a device needs the privilege that capturing needs.
+const fn privilege(plan: &Plan) -> Privilege {
+    match plan.route.interface {
+        Some(Interface::Device(_)) => Privilege::Keep,
+        _ => Privilege::GiveUp,
+    }
+}
+
+/// Begins to capture, if that is wanted. Where it is not permitted and nobody insists, there is none.
+pub(super) fn begin(plan: &Plan, output: &Output) -> Result<Option<Arc<Capture>>, CommandError> {
+    if output.capture == CaptureRule::Off {
+        return Ok(None);
+    }
+    let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
+    match (output.capture, Capture::open(depth, privilege(plan))) {
+        (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
+        (CaptureRule::Auto, Err(CaptureError::NotPermitted)) => Ok(None),
+        (_, Err(error)) => Err(error.into()),
+    }
+}
+
+/// What the client has to know of a capture.
+pub(super) fn watcher(capture: &Arc<Capture>, packets: PacketList) -> Watcher {
+    let keep = match packets {
+        PacketList::Omit => Keep::Arrivals,
+        PacketList::List => Keep::Packets,
+    };
+    Watcher { tap: Arc::<Capture>::clone(capture), keep }
+}
+
+/// Says what was lost: times that miss packets are not what they seem.
+pub(super) fn report_losses(capture: &Capture, console: &mut Console) {
+    for count in capture.counts() {
+        let lost = count.dropped + count.left_out;
+        if lost > 0 {
+            console.complain(&format!("{lost} packets on {} could not be captured", count.interface));
+        }
+    }
+}
+
+/// Writes everything into a file.
+pub(super) fn write(capture: &Capture, path: &Path) -> Result<(), CommandError> {
+    capture.await_goodbyes(GOODBYES);
+    let unwritable = |source| CommandError::File { doing: "write", file: path.display().to_string(), source };
+    let file = File::create(path).map_err(unwritable)?;
+    let written = capture.write(BufWriter::new(file));
+    let flushed = written.and_then(|mut file| file.flush().map_err(CaptureWriteError::Write));
+    flushed.map_err(|error| match error {
+        CaptureWriteError::Write(source) => unwritable(source),
+        source => CommandError::Pcap { file: path.display().to_string(), source },
+    })
+}
