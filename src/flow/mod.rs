@@ -10,6 +10,8 @@
 
 mod conversation;
 mod landmark;
+#[cfg(test)]
+pub(crate) mod script;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -51,3 +53,6 @@ impl fmt::Display for Four {
         write!(f, "{} → {}", self.local, self.remote)
     }
 }
+
+#[cfg(test)]
+mod tests;

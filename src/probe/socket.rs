@@ -406,6 +406,36 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_chunk_know_their_place_in_the_stream() {
+        let flow = Some(FlowId(7));
+        let arrival = Arrival { noticed: Timestamp::default(), kernel: None, wire: None };
+        let plain = Arrivals::new(arrival, arrival, Extent::plain(flow, 100, 120));
+        // A record of 5 + 10 + 16 bytes, with its header, and one with a nonce.
+        let record = Arrivals::new(arrival, arrival, Extent::plain(flow, 200, 231));
+        let content = record.of_content(5, 10);
+        let behind_nonce = Arrivals::new(arrival, arrival, Extent::plain(flow, 200, 239)).of_content(13, 10);
+        for (arrivals, range, first, end) in [
+            (&plain, 0..20, 100, 120),
+            (&plain, 0..7, 100, 107),
+            (&plain, 7..20, 107, 120),
+            (&plain.part(5..20), 2..15, 107, 120),
+            (&plain.part(5..20), 0..3, 105, 108),
+            // The first byte cannot be read before the header has come, the last one not before the tag.
+            (&content, 0..10, 200, 231),
+            (&content, 0..4, 200, 209),
+            (&content, 4..10, 209, 231),
+            (&content.part(4..10), 1..6, 210, 231),
+            (&behind_nonce, 4..5, 217, 218),
+        ] {
+            let part = arrivals.part(range.clone());
+            let places = [part.first.wire, part.last.wire].map(|spot| spot.unwrap().place);
+            assert_eq!(places, [Place::ReceivedFirst(first), Place::ReceivedEnd(end)], "{range:?}");
+        }
+        let unwatched = Arrivals::new(arrival, arrival, Extent::plain(None, 0, 9)).part(1..2);
+        assert_eq!((unwatched.first.wire, unwatched.last.wire), (None, None));
+    }
+
+    #[test]
     fn keys_wrap_with_the_offset() {
         let past = u64::from(u32::MAX) + 1;
         check(&[stamp(9, 7)], &[write(past + 10, 0)], past - 5, Some(7));

@@ -225,7 +225,17 @@ fn note(moment: Moment) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::event::AttemptId;
+    use crate::flow::Keep;
+    use crate::packet::encode::{OptionBytes, between};
+    use crate::packet::{Tcp, TcpFlags, Udp};
+    use crate::probe::tap::{Opening, Spot, Vantage};
+    use crate::time::ClockPair;
 
     fn at(nanos: u64) -> Timestamp<Realtime> {
         Timestamp::from_nanos(nanos)
@@ -254,5 +264,204 @@ mod tests {
         ] {
             assert_eq!(datagrams.at(place), expect.map(at), "{place:?}");
         }
+    }
+
+    /// Gives some packets at once and the others later.
+    #[derive(Debug, Default)]
+    struct Script {
+        flows: Vec<Vec<TappedPacket>>,
+        /// Packets of each flow that are there at once; one more comes with each question.
+        at_once: usize,
+        questions: AtomicUsize,
+        notes: Mutex<Vec<(FlowId, usize, String)>>,
+    }
+
+    impl Tap for Script {
+        fn watch(&self, _: &Opening<'_>) -> Option<FlowId> {
+            None
+        }
+
+        fn packets(&self, flow: FlowId, from: usize, _: Nanos) -> Vec<TappedPacket> {
+            let there = self.at_once + self.questions.fetch_add(1, Ordering::Relaxed);
+            let packets = &self.flows[flow.0 as usize];
+            packets[from..there.clamp(from, packets.len())].to_vec()
+        }
+
+        fn vantage(&self, _: FlowId) -> Option<Vantage> {
+            Some(Vantage { interface: "test0".to_owned(), dropped: 3 })
+        }
+
+        fn annotate(&self, flow: FlowId, packet: usize, note: String) {
+            self.notes.lock().unwrap().push((flow, packet, note));
+        }
+
+        fn closed(&self, _: FlowId) {}
+
+        fn settled(&self) {}
+
+        fn keeps_notes(&self) -> bool {
+            true
+        }
+
+        fn secret(&self, _: String) {}
+    }
+
+    fn tapped(nanos: u64, direction: Direction, transport: Transport<'_>) -> TappedPacket {
+        let ends = ["192.0.2.1:40000", "198.51.100.2:80"].map(|end| end.parse::<SocketAddr>().unwrap());
+        let [local, remote] = ends;
+        let (from, to) = if direction == Direction::Sent { (local, remote) } else { (remote, local) };
+        let bytes = between(from, to, transport).unwrap();
+        let original_length = u32::try_from(bytes.len()).unwrap();
+        TappedPacket { at: at(nanos), direction, bytes: bytes.into(), original_length }
+    }
+
+    fn tcp(nanos: u64, direction: Direction, flags: TcpFlags, numbers: (u32, u32), payload: &[u8]) -> TappedPacket {
+        let options = OptionBytes::default();
+        let (sequence, acknowledgement) = numbers;
+        let transport = Transport::Tcp(Tcp {
+            source: 0,
+            destination: 0,
+            sequence,
+            acknowledgement,
+            flags,
+            window: 1_000,
+            options: options.options(),
+            payload,
+            payload_length: u32::try_from(payload.len()).unwrap(),
+        });
+        tapped(nanos, direction, transport)
+    }
+
+    fn udp(nanos: u64, direction: Direction, payload: &[u8]) -> TappedPacket {
+        let payload_length = u32::try_from(payload.len()).unwrap();
+        tapped(nanos, direction, Transport::Udp(Udp { source: 0, destination: 0, payload, payload_length }))
+    }
+
+    /// A connection with one exchange, which begins at 1,000.
+    fn connection() -> Vec<TappedPacket> {
+        use Direction::{Received, Sent};
+        let (syn, ack) = (TcpFlags::SYN, TcpFlags::ACK);
+        let syn_ack = TcpFlags::from_bits(syn.bits() | ack.bits());
+        vec![
+            tcp(1_000, Sent, syn, (99, 0), b""),
+            tcp(1_100, Received, syn_ack, (499, 100), b""),
+            tcp(1_110, Sent, ack, (100, 500), b""),
+            tcp(1_200, Sent, ack, (100, 500), b"GET /"),
+            tcp(1_300, Received, ack, (500, 105), b""),
+            tcp(1_400, Received, ack, (500, 105), b"head"),
+            tcp(1_500, Received, ack, (504, 105), b"body"),
+        ]
+    }
+
+    /// Monotonic time is 900 behind.
+    fn clocks() -> ClockSync {
+        let mono = Timestamp::from_nanos;
+        ClockSync::from_pairs(&[ClockPair { before: mono(0), realtime: at(900), after: mono(0) }]).unwrap()
+    }
+
+    struct Testimony {
+        marks: Vec<(Moment, u64)>,
+        wires: usize,
+        round_trips: usize,
+        notes: Vec<(FlowId, usize, String)>,
+    }
+
+    fn testimony(script: Script, landmarks: &[(u32, Moment, Place)], start: Option<u64>) -> Testimony {
+        let script = Arc::new(script);
+        let mut recorder = Recorder::default();
+        if let Some(start) = start {
+            recorder.noticed(Moment::Start, Timestamp::from_nanos(start));
+        }
+        for (flow, moment, place) in landmarks {
+            recorder.landmark(*moment, Some(Spot { flow: FlowId(*flow), place: *place }));
+        }
+        recorder.carried_by(Some(FlowId(0)));
+        let watcher = Watcher { tap: Arc::<Script>::clone(&script), keep: Keep::Arrivals };
+        testify(&watcher, &mut recorder, &clocks());
+        let mut found =
+            Testimony { marks: Vec::new(), wires: 0, round_trips: 0, notes: script.notes.lock().unwrap().clone() };
+        for event in recorder.into_events(Nanos::ZERO) {
+            match event {
+                Event::Observed(moment, mark) if mark.source == Evidence::Wire => {
+                    found.marks.push((moment, mark.at.as_nanos()));
+                }
+                Event::Learned(Fact::Wire(wire)) => {
+                    assert_eq!((wire.interface.as_deref(), wire.dropped), (Some("test0"), Some(3)));
+                    found.wires += 1;
+                }
+                Event::Learned(Fact::SynRoundTrip(_)) => found.round_trips += 1,
+                _ => {}
+            }
+        }
+        found.marks.sort_unstable();
+        found
+    }
+
+    const ATTEMPT: Moment = Moment::AttemptStarted(AttemptId(0));
+    const CONNECTED: Moment = Moment::End(Phase::Connect);
+    const SENT: Moment = Moment::End(Phase::Send);
+    const ANSWERED: Moment = Moment::End(Phase::Wait);
+    const DONE: Moment = Moment::End(Phase::Receive);
+
+    fn exchange() -> Vec<(u32, Moment, Place)> {
+        vec![
+            (0, ATTEMPT, Place::Syn),
+            (0, CONNECTED, Place::SynAck),
+            (0, SENT, Place::SentEnd(5)),
+            (0, Moment::RequestAcked, Place::Acknowledged(5)),
+            (0, ANSWERED, Place::ReceivedFirst(0)),
+            (0, DONE, Place::ReceivedEnd(8)),
+        ]
+    }
+
+    #[test]
+    fn every_moment_gets_the_stamp_of_its_packet_however_late_that_is_seen() {
+        let mut expect = vec![
+            (ATTEMPT, 100),
+            (CONNECTED, 200),
+            (SENT, 300),
+            (Moment::RequestAcked, 400),
+            (ANSWERED, 500),
+            (DONE, 600),
+        ];
+        expect.sort_unstable();
+        for at_once in [0, 3, 7] {
+            let script = Script { flows: vec![connection()], at_once, ..Script::default() };
+            // What is noted twice is said once.
+            let landmarks = [exchange(), exchange()].concat();
+            let found = testimony(script, &landmarks, None);
+            assert_eq!(found.marks, expect, "{at_once}");
+            assert_eq!((found.wires, found.round_trips), (1, 1));
+            assert_eq!(found.notes.len(), 6, "{:?}", found.notes);
+            let sent = found.notes.iter().find(|(_, _, note)| note.starts_with("end of send"));
+            assert_eq!(sent.map(|(flow, packet, _)| (*flow, *packet)), Some((FlowId(0), 3)));
+        }
+    }
+
+    #[test]
+    fn what_was_not_captured_is_not_made_up() {
+        let script = Script { flows: vec![connection()], at_once: 7, ..Script::default() };
+        let landmarks = [(0, SENT, Place::SentEnd(5)), (0, DONE, Place::ReceivedEnd(9))];
+        assert_eq!(testimony(script, &landmarks, None).marks, [(SENT, 300)]);
+        let nothing = Script { flows: vec![Vec::new()], ..Script::default() };
+        let found = testimony(nothing, &exchange(), None);
+        assert_eq!((found.marks.len(), found.wires), (0, 0));
+    }
+
+    #[test]
+    fn a_kept_connection_has_no_handshake_in_a_later_trace() {
+        let script = Script { flows: vec![connection()], at_once: 7, ..Script::default() };
+        let found = testimony(script, &[(0, SENT, Place::SentEnd(5))], Some(250));
+        assert_eq!((found.marks, found.wires, found.round_trips), (vec![(SENT, 300)], 1, 0));
+    }
+
+    #[test]
+    fn queries_rest_on_their_datagrams_and_tell_nothing_of_the_connection() {
+        let query = vec![udp(950, Direction::Sent, b"query"), udp(980, Direction::Received, b"an answer")];
+        let script = Script { flows: vec![connection(), query], at_once: 7, ..Script::default() };
+        let (asked, dns) = (Moment::QuerySent(crate::event::QueryId(0)), Moment::End(Phase::Dns));
+        let landmarks = [(1, asked, Place::SentEnd(5)), (1, dns, Place::ReceivedEnd(9))];
+        let found = testimony(script, &landmarks, None);
+        assert_eq!((found.marks, found.wires), (vec![(dns, 80), (asked, 50)], 1));
     }
 }

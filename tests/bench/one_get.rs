@@ -4,7 +4,8 @@
 //! turns, so that whatever else the machine does meets both alike. Processor time is what the kernel charged to the child
 //! (user and system, `wait4(2)`); wall time is from before the fork to the child's end. The host's name is given with
 //! `--resolve` to both: no name server is asked. "Verified" means against the system's whole bundle, to which this
-//! program's own authority is added, named to both by `SSL_CERT_FILE`.
+//! program's own authority is added, named to both by `SSL_CERT_FILE`. Whoever may capture packets does so, unless told not
+//! to: what that costs is seen as root.
 //!
 //! Deliberately absent: what the phases of a request take. That is the server's and the network's, and wirefall's own output.
 
@@ -71,9 +72,11 @@ fn run() -> Result<String, Problem> {
         let common = ["--resolve", &resolve, &url].into_iter().chain(trust);
         let as_json = ["--format", "json"].into_iter().chain(common.clone());
         let as_curl = ["-s", "-o", "/dev/null", "-w", WRITE_OUT].into_iter().chain(common);
+        let uncaptured = ["--capture", "off"].into_iter().chain(as_curl.clone());
         let cases = vec![
             Case::new("wirefall --format json", &wirefall, as_json, "\"status\": 200"),
             Case::new("wirefall -s -o /dev/null -w ...", &wirefall, as_curl.clone(), "200 2 "),
+            Case::new("wirefall --capture off -s -o ...", &wirefall, uncaptured, "200 2 "),
             Case::new("curl -s -o /dev/null -w ...", &curl, as_curl, "200 2 "),
         ];
         sections.push(Section { title, cases });
