@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use serde_json::Value;
-use socket2::SockRef;
 use support::http::{Peer, response};
 use support::tls::{Certified, TlsPeer};
 use wirefall::lab::link::{Conditions, Exception, Landmark, Link, Prefix, Route, Treatment};
@@ -26,6 +25,8 @@ const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 19, 0, 1));
 const ONE_WAY: Nanos = Nanos::from_millis(10);
 /// Fits into no single packet.
 const LONG: usize = 40_000;
+/// More than a receiver that does not read has room for.
+const UPLOAD: usize = 1_000_000;
 
 /// What the server does with its only connection.
 #[derive(Clone, Copy)]
@@ -203,9 +204,6 @@ fn trace(case: &Case) -> Value {
     let route = Route { far: vec![Prefix::host(SERVER)], there: direction(case.there), back: direction(case.back) };
     let link = Link::lay(&[route], 1).expect("the right to make network namespaces");
     let listener = link.server().run(|| TcpListener::bind((SERVER, 0))).expect("a namespace").expect("a port");
-    if let Serves::Slow = case.serves {
-        SockRef::from(&listener).set_recv_buffer_size(8_192).expect("a small buffer");
-    }
     let to: SocketAddr = listener.local_addr().expect("an address");
     let certified = Certified::for_server("server.test", &["http/1.1"]);
     let (serves, secured) = (case.serves, certified.server());
@@ -213,13 +211,15 @@ fn trace(case: &Case) -> Value {
         let (stream, _) = listener.accept().expect("a connection");
         serve(serves, Peer::new(stream), &secured);
     });
+    let upload = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(upload.path(), vec![b'x'; UPLOAD]).expect("a file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirefall"));
     command.env_clear().args(["--format", "json", "--capture", "require", "--http1.1", "-m", "8"]);
     match case.serves {
         Serves::Secured => command
             .args(["--cacert", &certified.file(), "--resolve", &format!("server.test:{}:{SERVER}", to.port())])
             .arg(format!("https://server.test:{}/", to.port())),
-        Serves::Slow => command.args(["-d", &"x".repeat(100_000)]).arg(format!("http://{to}/")),
+        Serves::Slow => command.arg("-d").arg(format!("@{}", upload.path().display())).arg(format!("http://{to}/")),
         _ => command.arg(format!("http://{to}/")),
     };
     let output = link.client().run(|| command.output().expect("the program runs")).expect("a namespace");
