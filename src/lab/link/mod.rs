@@ -24,6 +24,6 @@ pub use self::conditions::{
 };
 pub use self::link::{CLIENT, INTERFACE, Link, LinkError};
 pub use self::log::{Cause, End, Outcome, PASSAGES_KEPT, Passage};
-pub use self::namespace::{Hardware, Namespace, NamespaceError, Plug, connect};
+pub use self::namespace::{Hardware, Namespace, NamespaceError, Plug, connect, has_ipv6};
 pub use self::prefix::{Prefix, PrefixError};
 pub use self::privilege::{Obstacle, Privilege, PrivilegeError, acquire, enter_user_namespace};
