@@ -2,7 +2,13 @@
 //!
 //! Needs the right to make network namespaces; see `tests/link.rs`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::Url;
@@ -139,7 +145,7 @@ fn names_lead_to_their_region_and_without_one_to_the_nearest() {
     ] {
         let trace = trace(&lab, &format!("https://{host}.lab.test/"), Family::V4);
         let query = &trace.dns.as_ref().unwrap().queries[0];
-        assert_eq!(query.question.server.to_string(), "198.18.0.53:53");
+        assert_eq!(query.question.server, "198.18.0.53:53");
         let answer = query.answer.as_ref().unwrap();
         let addresses: Vec<_> = answer.addresses.iter().map(ToString::to_string).collect();
         assert_eq!((answer.cname.last().unwrap().as_str(), addresses), (alias, vec![address.to_owned()]));
@@ -152,9 +158,9 @@ fn names_lead_to_their_region_and_without_one_to_the_nearest() {
 fn every_path_is_reached_in_every_region() {
     let _alone = alone();
     // Near, so that 66 requests do not take half a minute.
-    let near: String =
-        lab().regions().iter().zip(2..).map(|(region, ms)| format!("{} = {ms}\n", region.name)).collect();
-    let profile = Profile::parse(&format!("[distance.round_trip_ms]\n{near}"), "near.toml").unwrap();
+    let near: Vec<_> = lab().regions().iter().zip(2..).map(|(region, ms)| format!("{} = {ms}", region.name)).collect();
+    let profile = format!("[distance.round_trip_ms]\n{}", near.join("\n"));
+    let profile = Profile::parse(&profile, "near.toml").unwrap();
     let lab = Lab::start_at_distance(&profile, options()).unwrap();
     assert_eq!(lab.lab().endpoints().len(), 11 * lab.regions().len());
     for endpoint in lab.lab().endpoints() {
@@ -217,4 +223,106 @@ fn a_lost_packet_costs_time_in_its_own_phase() {
             assert!(trace.transport.unwrap().retransmits >= 1, "{what}");
         }
     }
+}
+
+/// The program where anybody may run it.
+fn public_program() -> (tempfile::TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("wirefall");
+    std::fs::copy(env!("CARGO_BIN_EXE_wirefall"), &program).unwrap();
+    (directory, program)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+#[ignore = "needs network namespaces"]
+fn a_command_runs_in_the_labs_network_and_its_exit_code_counts() {
+    let _alone = alone();
+    let program = env!("CARGO_BIN_EXE_wirefall");
+    let run = |flags: &[&str], command: &[&str]| {
+        Command::new(program).args(["lab", "--distance"]).args(flags).arg("--").args(command).output().unwrap()
+    };
+    // Names, trust and the way there are in place: the plain command is enough.
+    let output = run(&["--region", "next-door=3"], &[program, "--format", "json", "https://elb.next-door.lab.test/"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let trace: Trace = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(trace.response.as_ref().unwrap().status, 200);
+    assert_about(&trace, Phase::Connect, Nanos::from_millis(3));
+    // Somewhere else is not reached at all, and at once.
+    let output = run(&[], &[program, "http://192.0.2.1/"]);
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    assert_eq!(run(&[], &["sh", "-c", "exit 9"]).status.code(), Some(9));
+    assert_eq!(run(&[], &["sh", "-c", "kill -TERM $$"]).status.code(), Some(128 + 15));
+    let output = run(&[], &["/nonexistent/command"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    assert!(text(&output.stderr).contains("cannot run /nonexistent/command: No such file"), "{output:?}");
+}
+
+#[test]
+#[ignore = "needs network namespaces, and to be root"]
+fn anybody_has_the_lab_or_is_told_what_is_missing() {
+    let _alone = alone();
+    let (_directory, program) = public_program();
+    let mut command = Command::new(&program);
+    command.args(["lab", "--distance", "--"]).arg(&program).args(["--format", "json", "https://ec2.lab.test/"]);
+    let output = command.current_dir("/").uid(65_534).gid(65_534).output().unwrap();
+    let stderr = text(&output.stderr);
+    if output.status.success() {
+        let trace: Trace = serde_json::from_slice(&output.stdout).unwrap();
+        assert_about(&trace, Phase::Connect, Nanos::from_millis(16));
+    } else {
+        // This system keeps user namespaces to root.
+        assert!(
+            stderr.contains("cannot make the lab a network of its own: ") && stderr.contains("run as root"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs user namespaces, in which it forbids further ones"]
+fn where_namespaces_are_forbidden_the_lab_says_why_and_the_demo_goes_on() {
+    let _alone = alone();
+    let (directory, program) = public_program();
+    let forbidden = |words: &str| {
+        let script = format!(
+            "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all {} {words}",
+            program.display()
+        );
+        Command::new("unshare").args(["-Ur", "sh", "-c", &script]).current_dir(directory.path()).output().unwrap()
+    };
+    let output = forbidden("lab --distance -- true");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("sysctl -w user.max_user_namespaces"), "{stderr}");
+
+    let output = forbidden("demo --out shown");
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.starts_with("The demo runs on loopback, without distance: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let shown = directory.path().join("shown");
+    assert!(shown.join("waterfall.png").is_file() && !shown.join("regions.png").exists());
+}
+
+#[test]
+#[ignore = "needs network namespaces"]
+fn the_demo_shows_every_path_and_every_region() {
+    let _alone = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_wirefall"));
+    let output = demo.args(["demo", "--out", "shown"]).current_dir(directory.path()).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let shown = directory.path().join("shown");
+    assert!(shown.join("regions.png").is_file());
+    let traces = std::fs::read_to_string(shown.join("traces.jsonl")).unwrap();
+    let traces: Vec<Trace> = traces.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let in_region = |region: &str| traces.iter().filter(|trace| trace.subject.tags["region"] == region).count();
+    assert_eq!((traces.len(), in_region("us-east-1"), in_region("ap-southeast-2")), (18, 13, 1));
+    let farthest = traces.iter().find(|trace| trace.label() == "ec2 ap-southeast-2").unwrap();
+    assert_about(farthest, Phase::Connect, Nanos::from_millis(200));
 }

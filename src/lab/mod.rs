@@ -1,11 +1,14 @@
-//! The embedded lab: an AWS-shaped world on loopback, with delays that are known.
+//! The embedded lab: an AWS-shaped world with delays that are known, on loopback or at a distance.
 //!
 //! A name server, and a host name for each path through the world. Each layer is a server that calls the next one over a
 //! socket, takes its own time from a [`Profile`], and sets the headers that AWS sets. What it really took is kept in
-//! [`Lab::served`].
+//! [`Lab::served`]. [`Lab::start`] puts all of it on loopback; [`Lab::start_at_distance`] puts a set of all servers into each
+//! region, behind a [`link`] that takes its time, too.
 //!
-//! Invariants: sockets are bound to 127.0.0.1 and `::1` only, no privilege is needed, and when a [`Lab`] is gone so are its
-//! threads and sockets. Deliberately absent: network delay, faults, caches; and resemblance in anything but time and headers.
+//! Invariants: nothing is reached from outside this machine. On loopback, sockets are bound to 127.0.0.1 and `::1` only and
+//! no privilege is needed; at a distance, they are in network namespaces of the lab's own. When a [`Lab`] or a
+//! [`DistantLab`] is gone, so are its threads, sockets and namespaces. Deliberately absent: caches; and resemblance in
+//! anything but time and headers.
 
 mod clock;
 mod construct;

@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::lab::link::Share;
 use crate::render::chart::ChartFormat;
 use crate::target::{
     ClientIdentity, ContentCoding, Credentials, DnsServers, Family, HeaderField, HttpVersion, Interface, Limits,

@@ -240,6 +240,11 @@ pub fn connect(one: Plug<'_>, other: Plug<'_>) -> Result<(), NamespaceError> {
         })?;
         plug.namespace.up(plug.name)?;
     }
+    for plug in [one, other] {
+        plug.namespace
+            .run(|| kernel::notice_carrier(plug.name))?
+            .map_err(|source| NamespaceError::Netlink { doing: format!("find a carrier on {}", plug.name), source })?;
+    }
     Ok(())
 }
 
