@@ -3,6 +3,9 @@
 //! Needs the right to make network namespaces, so these tests are ignored unless asked for, and then they fail where the
 //! right is missing: as root `cargo test --test link -- --include-ignored`, as anybody else the same behind `unshare -Ur`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+#![expect(clippy::disallowed_methods, reason = "tests measure from outside")]
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -101,6 +104,26 @@ fn two_namespaces_talk_over_a_cable_and_to_nobody_else() {
         assert!(far.run(|| TcpListener::bind((address.address(), 0))).unwrap().is_err());
     }
     assert!(near.run(|| TcpStream::connect(("192.0.2.1", 80))).unwrap().is_err());
+}
+
+/// The kernel activates an interface some time after its cable is whole, and drops what is sent until then.
+#[test]
+#[ignore = "needs network namespaces"]
+fn the_first_packet_over_a_fresh_cable_arrives() {
+    for round in 0..100 {
+        let [near, far] = [(); 2].map(|()| Namespace::new().unwrap());
+        // The end that is switched on first is the one that the kernel activates later.
+        let far_end = Plug { namespace: &far, name: "far", hardware: Some(FAR) };
+        connect(Plug { namespace: &near, name: "near", hardware: Some(NEAR) }, far_end).unwrap();
+        near.address("near", "10.0.0.1/24".parse().unwrap()).unwrap();
+        far.address("far", "10.0.0.2/24".parse().unwrap()).unwrap();
+        near.neighbour("near", "10.0.0.2".parse().unwrap(), FAR).unwrap();
+        let receiver = far.run(|| UdpSocket::bind("10.0.0.2:0")).unwrap().unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let sender = near.run(|| UdpSocket::bind("10.0.0.1:0")).unwrap().unwrap();
+        sender.send_to(b"first", receiver.local_addr().unwrap()).unwrap();
+        assert_eq!(receiver.recv(&mut [0; 16]).ok(), Some(5), "round {round}");
+    }
 }
 
 #[test]

@@ -1,10 +1,9 @@
-//! System calls without a safe wrapper: packet sockets, switching an interface's offloads off, precise waiting.
+//! System calls without a safe wrapper: packet sockets, switching an interface's offloads off, precise waiting, priority.
 
-#![expect(unsafe_code, reason = "packet sockets, ethtool's ioctl and prctl have no safe wrappers")]
+#![expect(unsafe_code, reason = "packet sockets, ethtool's ioctl, prctl and scheduling classes have no safe wrappers")]
 
 use std::io::{self, IoSliceMut};
 use std::mem::size_of;
-use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::cmsg_space;
@@ -37,24 +36,34 @@ struct Setting {
 
 /// For an interface of the calling thread's namespace.
 pub(super) fn without_offloads(interface: &str) -> io::Result<()> {
-    // Any socket will do: it says which namespace is meant. An unbound one would, too, but std has none.
-    let socket = UdpSocket::bind(("127.0.0.1", 0))?;
-    for command in OFFLOADS {
-        let mut setting = Setting { command, value: 0 };
-        // SAFETY: all bytes zero is a valid `ifreq`.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        // One byte less than there is room for: the name ends with a zero.
-        for (place, byte) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(interface.bytes()) {
-            *place = libc::c_char::from_ne_bytes([byte]);
-        }
-        request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut setting).cast();
-        // SAFETY: SIOCETHTOOL takes an `ifreq` whose pointer leads to the `ethtool_value` of these commands; both live here.
-        let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
-        if result != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    OFFLOADS.iter().try_for_each(|command| ethtool(interface, Setting { command: *command, value: 0 }).map(drop))
+}
+
+/// Makes the kernel act on a carrier that has come. It would by itself, a while after both ends of a cable are on; until then
+/// it drops what is sent. For an interface of the calling thread's namespace.
+pub(super) fn notice_carrier(interface: &str) -> io::Result<()> {
+    // ETHTOOL_GLINK: brings the interface's state up to date before it answers.
+    match ethtool(interface, Setting { command: 0x0000_000a, value: 0 })? {
+        0 => Err(Errno::ENOLINK.into()),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The value that the kernel sets or leaves.
+fn ethtool(interface: &str, mut setting: Setting) -> io::Result<u32> {
+    // Any socket will do: it says which namespace is meant.
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: all bytes zero is a valid `ifreq`.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // One byte less than there is room for: the name ends with a zero.
+    for (place, byte) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(interface.bytes()) {
+        *place = libc::c_char::from_ne_bytes([byte]);
+    }
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut setting).cast();
+    // SAFETY: SIOCETHTOOL takes an `ifreq` whose pointer leads to the `ethtool_value` of these commands; both live here.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    Errno::result(result)?;
+    Ok(setting.value)
 }
 
 /// A socket that gets every frame which arrives at one interface, and none that leaves it.
@@ -134,6 +143,15 @@ fn to_timestamp(stamp: TimeSpec) -> Option<Timestamp<Realtime>> {
     let seconds = u64::try_from(stamp.tv_sec()).ok()?;
     let nanos = u64::try_from(stamp.tv_nsec()).ok()?;
     Some(Timestamp::from_nanos(seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?))
+}
+
+/// Puts the calling thread before all ordinary ones, in the class of real-time threads. Needs `CAP_SYS_NICE` outside user
+/// namespaces.
+pub(super) fn go_first() -> io::Result<()> {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: zero is the calling thread, and the parameter lives here.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) };
+    Errno::result(result).map(drop).map_err(Into::into)
 }
 
 /// Makes the calling thread's timers as exact as the kernel can: by default they may be 50 µs late.

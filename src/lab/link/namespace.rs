@@ -211,6 +211,12 @@ impl Namespace {
     }
 }
 
+/// Whether this system speaks IPv6 at all.
+#[must_use]
+pub fn has_ipv6() -> bool {
+    std::path::Path::new("/proc/net/if_inet6").exists()
+}
+
 /// Lays a cable between two namespaces (or within one) and switches both ends on. What crosses it looks as on a real one:
 /// no packet is larger than the MTU, and every checksum is filled in.
 pub fn connect(one: Plug<'_>, other: Plug<'_>) -> Result<(), NamespaceError> {
@@ -233,6 +239,11 @@ pub fn connect(one: Plug<'_>, other: Plug<'_>) -> Result<(), NamespaceError> {
             source,
         })?;
         plug.namespace.up(plug.name)?;
+    }
+    for plug in [one, other] {
+        plug.namespace
+            .run(|| kernel::notice_carrier(plug.name))?
+            .map_err(|source| NamespaceError::Netlink { doing: format!("find a carrier on {}", plug.name), source })?;
     }
     Ok(())
 }

@@ -4,6 +4,10 @@
 //! add up: whoever is late once is late once. It sleeps until shortly before the next packet is due, then spins. The kernel
 //! stamps arrivals on the wall clock; they are converted, so that a step of that clock moves nothing.
 //!
+//! Where it may, the thread goes before all ordinary ones (real-time class, `CAP_SYS_NICE`): on a machine that is busy, a link
+//! without that right is late by what the scheduler takes, milliseconds. Its log says by how much. With packets due less than
+//! 80 µs apart all the time, some 10,000 a second, it keeps a processor to itself.
+//!
 //! Invariant: the thread ends when the [`Pump`] is dropped.
 
 use std::io::PipeWriter;
@@ -43,8 +47,9 @@ impl Pump {
         let (stopped, stop) = std::io::pipe()?;
         let mut mover = Mover { ends, queue, log, sync: compare_clocks(), compared_at: monotonic() };
         let thread = std::thread::Builder::new().name("link".to_owned()).spawn(move || {
-            // Less exact without, and right all the same.
+            // Less exact without either, and right all the same.
             let _ = kernel::wake_exactly();
+            let _ = kernel::go_first();
             mover.run(&stopped);
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
