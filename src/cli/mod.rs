@@ -13,6 +13,7 @@ mod console;
 mod demo;
 mod drawing;
 mod ending;
+mod hops;
 mod interrupt;
 mod lab;
 mod outlet;

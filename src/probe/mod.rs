@@ -8,13 +8,13 @@
 //!
 //! Deliberately absent: printing, files that the user sees (`cli` does both), and the drawing of phases ([`crate::trace`]).
 
-mod clock;
+pub(crate) mod clock;
 mod connect;
-mod deadline;
+pub(crate) mod deadline;
 mod dns;
 mod fault;
 mod http;
-mod kernel;
+pub(crate) mod kernel;
 mod recorder;
 mod request;
 mod socket;

@@ -10,10 +10,12 @@ use clap::{Args, Parser, Subcommand};
 use super::body::BodyArgs;
 use super::examples;
 
+mod hops;
 mod network;
 mod output;
 mod request;
 
+pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use request::RequestArgs;
@@ -82,6 +84,9 @@ pub struct TraceArgs {
     /// How long anything may take.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Which hops are looked for.
+    #[command(flatten)]
+    pub hops: HopArgs,
     /// What becomes of the results.
     #[command(flatten)]
     pub output: OutputArgs,
