@@ -14,6 +14,7 @@ mod headers;
 mod identity;
 mod lambda;
 mod layer;
+pub mod link;
 mod listen;
 mod profile;
 mod random;
