@@ -435,7 +435,7 @@ mod tests {
             probes in proptest::collection::vec(any_probe(), 0..60),
         ) {
             let hops = hops(&probes);
-            prop_assert!(hops.iter().zip(1..).all(|(hop, ttl)| hop.ttl == ttl));
+            prop_assert!(hops.iter().zip(1..=u8::MAX).all(|(hop, ttl)| hop.ttl == ttl));
             for hop in &hops {
                 prop_assert!((0.0..=1.0).contains(&hop.loss) && hop.received <= hop.sent);
                 prop_assert_eq!(hop.round_trips.is_some(), hop.received > 0);

@@ -42,7 +42,7 @@ pub(in crate::hops) struct Sockets {
 }
 
 impl Sockets {
-    /// Opens them. Without `source`, the address that the routing table chooses is used. `PermissionDenied` without
+    /// Opens them. Without `source`, the address that `interface` names or the routing table chooses is used. `PermissionDenied` without
     /// `CAP_NET_RAW`, `Unsupported` where this program has no such sockets.
     pub(in crate::hops) fn open(
         source: Option<IpAddr>,
@@ -50,9 +50,10 @@ impl Sockets {
         interface: Option<&Interface>,
     ) -> io::Result<Self> {
         let device = |socket: &Socket| bind_device(socket, destination, interface);
-        let source = match source {
-            Some(source) => source,
-            None => routed_source(destination, &device)?,
+        let source = match (source, interface) {
+            (Some(source), _) => source,
+            (None, Some(Interface::Address(address))) if address.is_ipv4() == destination.is_ipv4() => *address,
+            (None, _) => routed_source(destination, &device)?,
         };
         let port = Socket::new(Domain::for_address(destination), Type::STREAM, Some(Protocol::TCP))?;
         device(&port)?;
