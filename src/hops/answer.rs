@@ -59,10 +59,11 @@ impl ProbedFlow {
     fn by_icmp(&self, icmp: &Icmp<'_>) -> Option<(u32, HopReply)> {
         let reply = match icmp.meaning {
             IcmpMeaning::TimeExceeded => HopReply::TimeExceeded,
-            // A SYN is small enough for any link.
-            IcmpMeaning::Unreachable(Unreachable::TooBig { .. }) => return None,
-            IcmpMeaning::Unreachable(_) => HopReply::Unreachable(icmp.code),
-            IcmpMeaning::ReassemblyTimeExceeded | IcmpMeaning::Other => return None,
+            // A SYN is small enough for any link: a message that calls it too big is about something else.
+            IcmpMeaning::Unreachable(why) if !matches!(why, Unreachable::TooBig { .. }) => {
+                HopReply::Unreachable(icmp.code)
+            }
+            _ => return None,
         };
         let quoted = icmp.quoted?;
         let QuotedTransport::Tcp { source, destination, sequence } = quoted.transport else { return None };

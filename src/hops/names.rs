@@ -231,9 +231,9 @@ mod tests {
         }
     }
 
-    fn check(servers: DnsServers, expect: &[(&str, &str)]) {
+    fn check(servers: &DnsServers, expect: &[(&str, &str)]) {
         let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::6"].map(|text| text.parse().unwrap());
-        let names = find_names(&addresses, &servers, &Interrupt::new()).unwrap();
+        let names = find_names(&addresses, servers, &Interrupt::new()).unwrap();
         let expect = expect.iter().map(|(address, name)| (address.parse().unwrap(), (*name).to_owned()));
         assert_eq!(names, expect.collect());
     }
@@ -241,10 +241,10 @@ mod tests {
     #[test]
     fn names_are_those_of_ptr_records() {
         let all = [("192.0.2.1", "r1.example"), ("192.0.2.2", "r2.example"), ("2001:db8::6", "six.example")];
-        check(DnsServers::Plain(vec![server(known)]), &all);
+        check(&DnsServers::Plain(vec![server(known)]), &all);
         let failing = server(|query| answer(query, ResponseCode::ServFail, vec![]));
-        check(DnsServers::Plain(vec![failing, server(known)]), &all);
-        check(DnsServers::Plain(vec![server(|_| b"HTTP/1.1 400".to_vec())]), &[]);
+        check(&DnsServers::Plain(vec![failing, server(known)]), &all);
+        check(&DnsServers::Plain(vec![server(|_| b"HTTP/1.1 400".to_vec())]), &[]);
     }
 
     #[test]

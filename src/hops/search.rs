@@ -250,50 +250,34 @@ mod tests {
         assert_eq!((ran.ended, ran.took), (ended, took));
     }
 
-    fn near(ttl: u8, _: u8) -> Option<(HopReply, u64)> {
-        Some((if ttl < 3 { HopReply::TimeExceeded } else { HopReply::SynAck }, MS))
-    }
-
-    fn far(ttl: u8, _: u8) -> Option<(HopReply, u64)> {
-        Some((if ttl < 3 { HopReply::TimeExceeded } else { HopReply::Rst }, 200 * MS))
-    }
-
-    fn silent_second(ttl: u8, round: u8) -> Option<(HopReply, u64)> {
-        if ttl == 2 { None } else { near(ttl, round) }
-    }
-
-    fn black_hole(ttl: u8, _: u8) -> Option<(HopReply, u64)> {
-        (ttl < 3).then_some((HopReply::TimeExceeded, MS))
-    }
-
-    fn filtered(ttl: u8, _: u8) -> Option<(HopReply, u64)> {
-        Some((if ttl < 2 { HopReply::TimeExceeded } else { HopReply::Unreachable(13) }, MS))
-    }
-
-    fn endless(_: u8, _: u8) -> Option<(HopReply, u64)> {
-        Some((HopReply::TimeExceeded, MS))
-    }
+    const NEAR: Path = |ttl, _| Some((if ttl < 3 { HopReply::TimeExceeded } else { HopReply::SynAck }, MS));
+    const FAR: Path = |ttl, _| Some((if ttl < 3 { HopReply::TimeExceeded } else { HopReply::Rst }, 200 * MS));
+    const SILENT_SECOND: Path = |ttl, round| if ttl == 2 { None } else { NEAR(ttl, round) };
+    const BLACK_HOLE: Path = |ttl, _| (ttl < 3).then_some((HopReply::TimeExceeded, MS));
+    const FILTERED: Path =
+        |ttl, _| Some((if ttl < 2 { HopReply::TimeExceeded } else { HopReply::Unreachable(13) }, MS));
+    const ENDLESS: Path = |_, _| Some((HopReply::TimeExceeded, MS));
 
     #[test]
     fn a_search_ends_at_the_destination_and_is_repeated_up_to_there() {
-        check(1, near, &[1, 2, 3], HopsEnded::Destination, 41);
-        check(3, near, &[1, 2, 3, 1, 2, 3, 1, 2, 3], HopsEnded::Destination, 161);
-        check(1, filtered, &[1, 2], HopsEnded::Unreachable, 21);
+        check(1, NEAR, &[1, 2, 3], HopsEnded::Destination, 41);
+        check(3, NEAR, &[1, 2, 3, 1, 2, 3, 1, 2, 3], HopsEnded::Destination, 161);
+        check(1, FILTERED, &[1, 2], HopsEnded::Unreachable, 21);
         let all: Vec<u8> = (1..=30).collect();
-        check(1, endless, &all, HopsEnded::MostHops, 581);
+        check(1, ENDLESS, &all, HopsEnded::MostHops, 581);
     }
 
     #[test]
     fn at_most_three_probes_go_past_a_destination_that_is_far() {
         // The fourth probe leaves at 60 ms, the fifth waits for the first answer at 200 ms; the third's comes at 240 ms.
-        check(1, far, &[1, 2, 3, 4, 5, 6], HopsEnded::Destination, 240);
+        check(1, FAR, &[1, 2, 3, 4, 5, 6], HopsEnded::Destination, 240);
     }
 
     #[test]
     fn a_silent_hop_costs_patience_once_before_and_once_after_the_rounds() {
-        check(1, silent_second, &[1, 2, 3], HopsEnded::Destination, 1_020);
-        check(2, silent_second, &[1, 2, 3, 1, 2, 3], HopsEnded::Destination, 2_040);
-        check(1, black_hole, &[1, 2, 3, 4, 5, 6, 7], HopsEnded::Silence, 2_040);
+        check(1, SILENT_SECOND, &[1, 2, 3], HopsEnded::Destination, 1_020);
+        check(2, SILENT_SECOND, &[1, 2, 3, 1, 2, 3], HopsEnded::Destination, 2_040);
+        check(1, BLACK_HOLE, &[1, 2, 3, 4, 5, 6, 7], HopsEnded::Silence, 2_040);
         check(1, |_, _| None, &[1, 2, 3, 4, 5], HopsEnded::Silence, 2_000);
     }
 

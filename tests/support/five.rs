@@ -159,7 +159,9 @@ impl Five {
             let address = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, number]);
             at.address(interface, Prefix::new(address, 64)).expect("an address");
         }
-        Family::BOTH.into_iter().for_each(|family| self.address(family));
+        for family in Family::BOTH {
+            self.address(family);
+        }
     }
 
     fn address(&self, family: Family) {
@@ -253,7 +255,12 @@ impl Site {
     #[track_caller]
     fn assert_connections(&self, lab: &Five, expected: usize) {
         assert_eq!(self.accepted.load(Ordering::SeqCst), expected, "accepted");
-        let table = |file: &str| lab.server.run(|| std::fs::read_to_string(file)).unwrap().unwrap();
+        let table = |file: &str| {
+            lab.server
+                .run(|| std::fs::read_to_string(file))
+                .expect("the server's namespace")
+                .expect("a table of sockets")
+        };
         let port = format!(":{:04X} ", self.address.port());
         for line in [table("/proc/thread-self/net/tcp"), table("/proc/thread-self/net/tcp6")]
             .iter()

@@ -11,7 +11,6 @@
 #![expect(unsafe_code, reason = "pnet's channel has its descriptor as a number")]
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -103,12 +102,6 @@ impl Sockets {
         kernel::acknowledge_stamps(&SockRef::from(&raw), &mut stamps);
         let left = stamps.into_iter().filter(|stamp| stamp.stage == Stage::Sent);
         left.filter_map(|stamp| Some((usize::try_from(stamp.key).ok()?, stamp.at))).collect()
-    }
-}
-
-impl fmt::Debug for Sockets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sockets").field("source", &self.source).field("destination", &self.destination).finish()
     }
 }
 

@@ -1,7 +1,5 @@
 //! The twin for platforms on which this program has no raw sockets.
 
-#![expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "the Linux twin needs them")]
-
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;

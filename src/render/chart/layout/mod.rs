@@ -421,7 +421,7 @@ mod tests {
                 assert_eq!(layout.ladders.len(), count.min(ladder::MOST_LADDERS));
             }
         }
-        let layout = Layout::new(&[with_hops.clone()], &options(1200));
+        let layout = Layout::new(std::slice::from_ref(&with_hops), &options(1200));
         let texts: Vec<Vec<&str>> = layout.ladders[0]
             .rungs
             .iter()
