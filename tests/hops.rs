@@ -230,9 +230,9 @@ fn probes_differ_in_nothing_that_balancers_look_at() {
         assert_eq!(u32::try_from(syns.len()).ok(), Some(found.search.probes));
         let (header, varies) = match family {
             // Identification, time to live, checksum.
-            Family::V4 => (20, vec![4..6, 8..9, 10..12]),
+            Family::V4 => (20, [4..6, 8..9, 10..12]),
             // Hop limit.
-            Family::V6 => (40, vec![7..8]),
+            Family::V6 => (40, [7..8, 0..0, 0..0]),
         };
         let sequence = header + 4..header + 8;
         let blanked = |syn: &Vec<u8>| {

@@ -49,15 +49,17 @@ impl<'p> HopFinder<'p> {
 
     fn look(&mut self, wanted: HopsWanted, leg: &Leg, trace: &mut Trace, console: &mut Console) {
         let destination = leg.destination;
-        match leg.kind {
-            LegKind::Direct => {}
-            LegKind::Proxy => console.complain(&format!("the hops shown lead to the proxy {destination}, no further")),
-            LegKind::Failed => {
-                console.complain(&format!("no connection came about; the hops shown lead to {destination}"));
-            }
-        }
         match find_hops(leg, self.plan.route.interface.as_ref(), wanted.rounds, &self.interrupt) {
             Ok(mut found) => {
+                match leg.kind {
+                    LegKind::Direct => {}
+                    LegKind::Proxy => {
+                        console.complain(&format!("the hops shown lead to the proxy {destination}, no further"));
+                    }
+                    LegKind::Failed => {
+                        console.complain(&format!("no connection came about; the hops shown lead to {destination}"));
+                    }
+                }
                 if wanted.names == HopNames::Asked {
                     self.name(&mut found.hops, console);
                 }
