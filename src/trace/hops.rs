@@ -18,8 +18,8 @@
 //! `step_ns` is the best round trip less that of the nearest hop before it that answered (before the first: less nothing).
 //!
 //! A step may be negative: routers forward in hardware and answer in software, when they have time to, so a hop can look
-//! slower than what lies behind it. The path to the next hop is never shorter than a hop's own delay makes it seem; only
-//! what stays until the destination is the network's.
+//! slower than what lies behind it. A delay or a loss that the hops behind do not share is the router's own, not the path's.
+//! Answers may also come back another way than the probe went: a step is never proof of where a delay is, only a hint.
 //!
 //! Deliberately absent: sending and receiving (`hops` does), and phases, which no probe of a path can change.
 
@@ -222,6 +222,12 @@ pub fn hops(probes: &[HopProbe]) -> Vec<Hop> {
             hop
         })
         .collect()
+}
+
+/// The time to live of the last hop that answered: the only one whose loss is the path's.
+#[must_use]
+pub fn last_answering(hops: &[Hop]) -> Option<u8> {
+    hops.iter().rfind(|hop| hop.received > 0).map(|hop| hop.ttl)
 }
 
 /// The weakest witness of all round trips of these probes.

@@ -24,7 +24,8 @@ pub use crate::event::{Evidence, Failure, FailureCode, Phase};
 use crate::target::Secrets;
 use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
 pub use hops::{
-    Hop, HopAnswer, HopProbe, HopReply, HopReplyError, HopSearch, HopsEnded, RoundTrips, hops, weakest_evidence,
+    Hop, HopAnswer, HopProbe, HopReply, HopReplyError, HopSearch, HopsEnded, RoundTrips, hops, last_answering,
+    weakest_evidence,
 };
 pub use id::{TraceId, TraceIdError};
 pub use redact::{redact_headers, redact_url};

@@ -5,7 +5,7 @@ use super::facts::label;
 use super::line::{Line, Paint, Paragraph, clip_middle, columns};
 use crate::render::length::millis;
 use crate::time::Nanos;
-use crate::trace::{Hop, HopReply, HopSearch, HopsEnded, Phase, RoundTrips, Trace};
+use crate::trace::{Hop, HopReply, HopSearch, HopsEnded, Phase, RoundTrips, Trace, last_answering};
 
 /// Where the table starts, under the search's summary.
 const INDENT: usize = 4;
@@ -94,8 +94,8 @@ fn table(hops: &[Hop], style: Style) -> Vec<Line> {
     for column in table {
         header.add(Paint::Dim, format!("{:>1$}", column.header, column.width(hops)));
     }
-    let last = hops.iter().rposition(|hop| hop.received > 0);
-    let rows = hops.iter().enumerate().map(|(index, hop)| {
+    let last = last_answering(hops);
+    let rows = hops.iter().map(|hop| {
         let mut line = Line::new(style)
             .pad_to(INDENT)
             .with(Paint::Dim, format!("{:>numbers$}", hop.ttl))
@@ -107,7 +107,7 @@ fn table(hops: &[Hop], style: Style) -> Vec<Line> {
             .pad_to(left + room);
         for column in table {
             let cell = (column.cell)(hop);
-            let paint = paint(column, hop, last == Some(index));
+            let paint = paint(column, hop, last);
             line.add(paint, format!("{cell:>0$}", column.width(hops)));
         }
         line
@@ -115,12 +115,12 @@ fn table(hops: &[Hop], style: Style) -> Vec<Line> {
     std::iter::once(header).chain(rows).collect()
 }
 
-/// Routers answer when they have time to: only the last hop's loss is the path's.
-fn paint(column: &Column, hop: &Hop, is_last: bool) -> Paint {
-    match (column.header, is_last) {
-        ("loss", true) if hop.received < hop.sent => Paint::Warn,
-        ("loss", _) => Paint::Dim,
-        ("best", _) => Paint::Strong,
+/// Routers answer when they have time to: only the loss of the last one that answers is the path's.
+fn paint(column: &Column, hop: &Hop, last: Option<u8>) -> Paint {
+    match column.header {
+        "loss" if last == Some(hop.ttl) && hop.received < hop.sent => Paint::Warn,
+        "loss" => Paint::Dim,
+        "best" => Paint::Strong,
         _ => Paint::Plain,
     }
 }

@@ -8,11 +8,11 @@
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
 use super::super::geometry::{Anchor, Font, Label, Rect};
-use super::super::palette::{FAILURE, INK, MUTED};
+use super::super::palette::{FAILURE, INK, MUTED, Rgb};
 use super::super::scale::milliseconds;
 use super::MARGIN;
 use crate::time::Nanos;
-use crate::trace::{Hop, HopReply, HopSearch, RoundTrips, Trace};
+use crate::trace::{Hop, HopReply, HopSearch, RoundTrips, Trace, last_answering};
 
 /// Ladders in one chart: more would be another chart.
 pub(super) const MOST_LADDERS: usize = 4;
@@ -26,6 +26,8 @@ const BAR: f64 = 10.0;
 const LINE: f64 = 2.0;
 /// Between a column and the next.
 const GAP: f64 = 18.0;
+/// Between a hop's number and its address.
+const NUMBER_GAP: f64 = 10.0;
 /// Addresses and names take no more than this share of the width.
 const MOST_NAMES: f64 = 0.38;
 
@@ -73,7 +75,7 @@ pub(super) fn ladders(traces: &[Trace], width: f64, top: f64) -> Vec<Ladder> {
     let mut left_out = 0_usize;
     for (trace, search) in with_hops {
         if ladders.len() < MOST_LADDERS {
-            let ladder = Ladder::new(trace, search, traces.len() > 1, width, y);
+            let ladder = Ladder::new(trace, search, (traces.len() > 1).then(|| trace.label()), width, y);
             y = ladder.frame.bottom();
             ladders.push(ladder);
         } else {
@@ -89,7 +91,11 @@ pub(super) fn ladders(traces: &[Trace], width: f64, top: f64) -> Vec<Ladder> {
     ladders
 }
 
-const fn font(size: f64, weight: Weight, ink: super::super::palette::Rgb) -> Font {
+const BEST_HEADER: &str = "best";
+const STEP_HEADER: &str = "step";
+const LOSS_HEADER: &str = "lost";
+
+const fn font(size: f64, weight: Weight, ink: Rgb) -> Font {
     Font { size, weight, ink }
 }
 
@@ -99,67 +105,75 @@ const BEST: Font = font(12.5, Weight::SemiBold, INK);
 const NOTE: Font = font(12.0, Weight::Regular, MUTED);
 const HEADLINE: Font = font(14.0, Weight::SemiBold, INK);
 
-impl Ladder {
-    fn new(trace: &Trace, search: &HopSearch, is_one_of_several: bool, width: f64, top: f64) -> Self {
-        let texts = rungs(&trace.hops);
+/// Where the columns of a ladder stand: numbers and names from the left, figures from the right, bars in between.
+struct Columns {
+    names_at: f64,
+    /// Names have no more room than this.
+    names_wide: f64,
+    bars_at: f64,
+    bars_to: f64,
+    /// Right ends.
+    best_to: f64,
+    step_to: f64,
+    loss_to: f64,
+}
+
+impl Columns {
+    fn new(texts: &[Texts], width: f64) -> Self {
         let widest = |text: fn(&Texts) -> f64| texts.iter().map(text).fold(0.0, f64::max);
-        let names_at = MARGIN + widest(|texts| NUMBER.width(&texts.number)) + 10.0;
-        let room = width * MOST_NAMES - names_at;
-        let names_wide = widest(|texts| NAME.width(&texts.name)).min(room);
-        let loss_at = width - MARGIN;
-        let step_at = loss_at - column(widest(|texts| texts.loss.1.width(&texts.loss.0)), "lost");
-        let best_at = step_at - column(widest(|texts| NOTE.width(&texts.step)), "step");
-        let bars_to = best_at - column(widest(|texts| BEST.width(&texts.best)), "best");
-        let bars_at = names_at + names_wide + GAP;
+        let names_at = MARGIN + widest(|texts| NUMBER.width(&texts.number)) + NUMBER_GAP;
+        let names_wide = widest(|texts| NAME.width(&texts.name)).min(width * MOST_NAMES - names_at);
+        let figures = |widest: f64, header: &str| widest.max(NOTE.width(header)) + GAP;
+        let loss_to = width - MARGIN;
+        let step_to = loss_to - figures(widest(|texts| texts.loss.1.width(&texts.loss.0)), LOSS_HEADER);
+        let best_to = step_to - figures(widest(|texts| NOTE.width(&texts.step)), STEP_HEADER);
+        let bars_to = best_to - figures(widest(|texts| BEST.width(&texts.best)), BEST_HEADER);
+        Self { names_at, names_wide, bars_at: names_at + names_wide + GAP, bars_to, best_to, step_to, loss_to }
+    }
+
+    /// The columns' headers, and left of them what the ladder is.
+    fn headline(&self, text: &str, y: f64) -> Vec<Label> {
+        let text = ellipsised(text, HEADLINE.weight, HEADLINE.size, self.bars_to - MARGIN, Shorten::Middle);
+        let headers = [(BEST_HEADER, self.best_to), (STEP_HEADER, self.step_to), (LOSS_HEADER, self.loss_to)];
+        let headers = headers.map(|(text, right)| ending_at(NOTE, text, right, y));
+        let headline = HEADLINE.label(&text, MARGIN, HEADLINE.centred_on(y), Anchor::Start);
+        std::iter::once(headline).chain(headers).collect()
+    }
+
+    fn labels(&self, texts: &Texts, y: f64) -> Vec<Label> {
+        let name = ellipsised(&texts.name, NAME.weight, NAME.size, self.names_wide, Shorten::Middle);
+        let font = if texts.trips.is_some() { NAME } else { NOTE };
+        let name = font.label(&name, self.names_at, NAME.centred_on(y), Anchor::Start);
+        let number = ending_at(NUMBER, &texts.number, self.names_at - NUMBER_GAP, y);
+        let figures = [
+            (BEST, &texts.best, self.best_to),
+            (NOTE, &texts.step, self.step_to),
+            (texts.loss.1, &texts.loss.0, self.loss_to),
+        ];
+        let figures = figures.into_iter().filter(|(_, text, _)| !text.is_empty());
+        [number, name].into_iter().chain(figures.map(|(font, text, right)| ending_at(font, text, right, y))).collect()
+    }
+}
+
+impl Ladder {
+    fn new(trace: &Trace, search: &HopSearch, whose: Option<&str>, width: f64, top: f64) -> Self {
+        let texts = rungs(&trace.hops);
+        let columns = Columns::new(&texts, width);
         let longest = trace.hops.iter().filter_map(|hop| hop.round_trips).map(|trips| trips.worst).max();
         let longest = longest.map_or(0.0, Nanos::as_millis_f64);
-        let pixels_per_ms = if longest > 0.0 { (bars_to - bars_at) / longest } else { 0.0 };
+        let room = (columns.bars_to - columns.bars_at).max(0.0);
+        let pixels_per_ms = if longest > 0.0 { room / longest } else { 0.0 };
 
         let headline_y = top + ABOVE;
-        let columns = [("best", best_at), ("step", step_at), ("lost", loss_at)];
-        let columns = columns.map(|(text, right)| ending_at(NOTE, text, right, headline_y));
-        let headline_room = best_at - column(widest(|texts| BEST.width(&texts.best)), "best") - MARGIN;
-        let headline = headline(trace, search, is_one_of_several);
-        let headline = ellipsised(&headline, HEADLINE.weight, HEADLINE.size, headline_room, Shorten::Middle);
-        let headline = HEADLINE.label(&headline, MARGIN, HEADLINE.centred_on(headline_y), Anchor::Start);
-
-        let rungs: Vec<Rung> = texts
-            .iter()
-            .enumerate()
-            .map(|(index, texts)| {
-                #[expect(clippy::cast_precision_loss, reason = "at most 255 hops")]
-                let y = headline_y + BELOW_HEADLINE + PITCH * index as f64;
-                let name = ellipsised(&texts.name, NAME.weight, NAME.size, room, Shorten::Middle);
-                let mut labels = vec![
-                    ending_at(NUMBER, &texts.number, names_at - 10.0, y),
-                    if texts.trips.is_some() { NAME } else { NOTE }.label(
-                        &name,
-                        names_at,
-                        NAME.centred_on(y),
-                        Anchor::Start,
-                    ),
-                ];
-                let numbers = [
-                    (BEST, &texts.best, best_at),
-                    (NOTE, &texts.step, step_at),
-                    (texts.loss.1, &texts.loss.0, loss_at),
-                ];
-                labels.extend(
-                    numbers
-                        .into_iter()
-                        .filter(|(_, text, _)| !text.is_empty())
-                        .map(|(font, text, right)| ending_at(font, text, right, y)),
-                );
-                texts
-                    .trips
-                    .map_or_else(Rung::default, |trips| Rung::drawn(trips, texts.before, (bars_at, y), pixels_per_ms))
-                    .with(labels)
-            })
-            .collect();
-        #[expect(clippy::cast_precision_loss, reason = "at most 255 hops")]
-        let height = ABOVE + BELOW_HEADLINE + PITCH * rungs.len() as f64;
-        let labels = std::iter::once(headline).chain(columns).collect();
-        Self { labels, rungs, frame: Rect { x: 0.0, y: top, width, height } }
+        let mut y = headline_y + BELOW_HEADLINE;
+        let mut rungs = Vec::with_capacity(texts.len());
+        for texts in &texts {
+            let bars = texts.trips.map(|trips| Rung::drawn(trips, texts.before, (columns.bars_at, y), pixels_per_ms));
+            rungs.push(Rung { labels: columns.labels(texts, y), ..bars.unwrap_or_default() });
+            y += PITCH;
+        }
+        let labels = columns.headline(&headline(trace, search, whose), headline_y);
+        Self { labels, rungs, frame: Rect { x: 0.0, y: top, width, height: y - top } }
     }
 }
 
@@ -179,15 +193,6 @@ impl Rung {
             best: thick(best - 1.0, best + 1.0, BAR),
         }
     }
-
-    fn with(self, labels: Vec<Label>) -> Self {
-        Self { labels, ..self }
-    }
-}
-
-/// How much room a right-aligned column takes, with its header and the gap before it.
-fn column(widest: f64, header: &str) -> f64 {
-    widest.max(NOTE.width(header)) + GAP
 }
 
 /// A label that ends there, in the middle of a line.
@@ -196,8 +201,8 @@ fn ending_at(font: Font, text: &str, right: f64, y: f64) -> Label {
 }
 
 /// Where the hops lead, and how that ended.
-fn headline(trace: &Trace, search: &HopSearch, is_one_of_several: bool) -> String {
-    let whose = if is_one_of_several { format!("{}: hops", trace.label()) } else { "Hops".to_owned() };
+fn headline(trace: &Trace, search: &HopSearch, whose: Option<&str>) -> String {
+    let whose = whose.map_or("Hops".to_owned(), |label| format!("{label}: hops"));
     let last = trace.hops.last().and_then(|hop| hop.reply);
     let ended = match last {
         Some(HopReply::SynAck) => "SYN-ACK".to_owned(),
@@ -210,23 +215,20 @@ fn headline(trace: &Trace, search: &HopSearch, is_one_of_several: bool) -> Strin
 
 /// The texts of all rungs; silent hops in a row are one.
 fn rungs(hops: &[Hop]) -> Vec<Texts> {
-    let last = hops.iter().rposition(|hop| hop.received > 0);
+    let last = last_answering(hops);
     let mut before = Nanos::ZERO;
     let silent = |hop: &Hop| hop.received == 0;
-    let mut offset = 0;
-    hops.chunk_by(|one, next| silent(one) && silent(next))
-        .filter_map(|run| {
-            let is_last = last.is_some_and(|last| (offset..offset + run.len()).contains(&last));
-            offset += run.len();
-            let (first, end) = (run.first()?, run.last()?);
-            let texts = of_run(first, end, is_last, before);
-            before = first.round_trips.map_or(before, |trips| trips.best);
-            Some(texts)
-        })
-        .collect()
+    let runs = hops.chunk_by(|one, next| silent(one) && silent(next));
+    runs.filter_map(|run| {
+        let (first, end) = (run.first()?, run.last()?);
+        let texts = of_run(first, end, last, before);
+        before = first.round_trips.map_or(before, |trips| trips.best);
+        Some(texts)
+    })
+    .collect()
 }
 
-fn of_run(first: &Hop, end: &Hop, is_last: bool, before: Nanos) -> Texts {
+fn of_run(first: &Hop, end: &Hop, last: Option<u8>, before: Nanos) -> Texts {
     let number = if first.ttl == end.ttl { first.ttl.to_string() } else { format!("{}–{}", first.ttl, end.ttl) };
     let name = match (&first.address, &first.name) {
         (None, _) => "no answer".to_owned(),
@@ -235,8 +237,9 @@ fn of_run(first: &Hop, end: &Hop, is_last: bool, before: Nanos) -> Texts {
     };
     let others =
         if first.other_addresses.is_empty() { String::new() } else { format!(" +{}", first.other_addresses.len()) };
-    // Routers answer when they have time to: only the last hop's loss is the path's.
-    let loss_font = if is_last { Font { weight: Weight::SemiBold, ink: FAILURE, ..NOTE } } else { NOTE };
+    // Routers answer when they have time to: only the loss of the last one that answers is the path's.
+    let loss_font =
+        if last == Some(first.ttl) { Font { weight: Weight::SemiBold, ink: FAILURE, ..NOTE } } else { NOTE };
     let loss = if first.received > 0 && first.received < first.sent {
         format!("{:.0}%", first.loss * 100.0)
     } else {
