@@ -9,6 +9,7 @@
 
 mod clock;
 mod construct;
+mod distance;
 mod dns;
 mod headers;
 mod identity;
@@ -16,6 +17,7 @@ mod lambda;
 mod layer;
 pub mod link;
 mod listen;
+mod place;
 mod profile;
 mod random;
 mod serve;
@@ -33,18 +35,22 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
+pub use self::distance::{DistantLab, Region};
 pub use self::lambda::{Placement, Pool, Sandbox, Throttled, TimeScale, TimeScaleError};
 pub use self::listen::BindError;
+pub use self::place::{RegionName, RegionNameError};
 pub use self::profile::{
-    AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DnsProfile, ElbProfile, LambdaProfile, Network, Profile,
-    ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
+    AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DistanceProfile, DnsProfile, ElbProfile, LambdaProfile, Network,
+    Profile, ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
 };
 pub use self::served::{Invocation, LayerTime, SERVED_KEPT, Served};
 pub use self::tls::CertificateError;
-pub use self::zone::{Families, Transport, Zone, answer};
+pub use self::zone::{Addresses, Transport, Zone, answer};
 
 use self::clock::Timer;
 use self::construct::Built;
+use self::distance::MOST_REGIONS;
+use self::place::Place;
 use self::served::Ledger;
 use crate::time::Nanos;
 
@@ -74,6 +80,8 @@ impl Default for LabOptions {
 pub struct Endpoint {
     /// Short name: `apig-lambda`.
     pub name: &'static str,
+    /// Its region; `None` where the lab has none.
+    pub region: Option<String>,
     /// Where it answers: `https://apig-lambda.lab.test:40123/`. The name is known to the lab's name server only.
     pub url: String,
     /// The layers that a request passes: `["apig", "lambda"]`.
@@ -97,6 +105,12 @@ pub enum LabError {
     /// The system has no random numbers.
     #[error("cannot seed the lab's identifiers: {0}")]
     Entropy(getrandom::Error),
+    /// There is no network with distance.
+    #[error("cannot put distance between client and lab")]
+    Link(#[from] link::LinkError),
+    /// More regions than there are addresses for, or none.
+    #[error("the lab has room for 1 to {MOST_REGIONS} regions, not for {0}")]
+    Regions(usize),
     /// The system gives no threads.
     #[error("cannot start the lab's threads")]
     Threads(#[source] std::io::Error),
@@ -122,15 +136,20 @@ struct Running {
 }
 
 impl Lab {
-    /// Starts all servers. When this returns, they answer.
+    /// Starts all servers on loopback. When this returns, they answer.
     pub fn start(profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
+        Self::start_in(&Place::loopback(), profile, options)
+    }
+
+    /// Starts all servers in the calling thread's network namespace, where all their threads will be.
+    fn start_in(place: &Place, profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lab")
             .enable_all()
             .build()
             .map_err(LabError::Threads)?;
-        match construct::build(&runtime, profile, options) {
+        match construct::build(&runtime, profile, options, place) {
             Ok(Built { mut lab, timer, front, inner }) => {
                 let (stop, stopped) = oneshot::channel();
                 let thread = std::thread::Builder::new()

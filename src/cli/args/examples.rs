@@ -27,7 +27,10 @@ EXIT CODES
 pub(super) const LAB: &str = "\
 EXAMPLES
   wirefall lab --ca-out ca.pem --dns-port 5353
-  wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay";
+  wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay
+  wirefall lab --distance                                    regions, 16 to 200 ms away
+  wirefall lab --distance -- wirefall https://ec2.eu-west-1.lab.test/
+  wirefall lab --distance --region moon=2560 --loss 1% -- bash";
 
 pub(super) const DEMO: &str = "\
 EXAMPLES

@@ -544,6 +544,20 @@ fn other_commands_keep_their_flags() {
     let Command::Lab(lab) = of(&["wirefall", "lab", "--profile", "p.toml", "--time-scale", "0.5"]) else { panic!() };
     assert_eq!((lab.profile.as_deref(), lab.dns_port, lab.ca_out), (Some(Path::new("p.toml")), 0, None));
     assert!((lab.time_scale - 0.5).abs() < f64::EPSILON);
+    let words =
+        ["wirefall", "lab", "--distance", "--region", "moon=2560", "--loss", "1%", "--jitter", "0.5", "--", "sh", "-c"];
+    let Command::Lab(lab) = of(&words) else { panic!() };
+    assert_eq!(lab.region, [("moon".parse().unwrap(), Nanos::from_millis(2_560))]);
+    assert_eq!((lab.loss, lab.jitter), (Some(Share::per_million(10_000)), Some(Nanos::from_micros(500))));
+    assert_eq!(lab.command, ["sh", "-c"]);
+    for words in [&["--region", "a=1"][..], &["--loss", "1"], &["--jitter", "1"], &["--", "sh"]] {
+        let refused = |words: &[&str]| parse([&["wirefall", "lab"], words].concat().iter().map(OsString::from));
+        assert!(refused(words).unwrap_err().to_string().contains("--distance"), "{words:?}");
+    }
+    for word in ["--region=moon", "--region=Moon=1", "--region=moon=x", "--loss=101%", "--jitter=-1", "--dns-port=5353"]
+    {
+        parse(["wirefall", "lab", "--distance", word].map(OsString::from)).unwrap_err();
+    }
     let Command::Demo(demo) = of(&["wirefall", "demo"]) else { panic!() };
     assert_eq!(demo.out, Path::new("./wirefall-demo"));
     let Command::Chart(chart) = of(&["wirefall", "chart", "waterfall", "a", "b", "-o", "c.png", "--title", "t"]) else {

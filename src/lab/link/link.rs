@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::conditions::Route;
 use super::kernel::PacketSocket;
 use super::log::{Log, Passage};
-use super::namespace::{Hardware, Namespace, NamespaceError, Plug, connect};
+use super::namespace::{Hardware, Namespace, NamespaceError, Plug, connect, has_ipv6};
 use super::prefix::Prefix;
 use super::pump::Pump;
 use super::queue::DelayQueue;
@@ -76,13 +76,14 @@ impl Link {
             connect(plug, Plug { namespace: &middle, name: end, hardware: None })?;
         }
         let (near, far) = (both(CLIENT), both(ROUTER));
-        for (index, length) in [(0, 30), (1, 126)] {
+        let families = if has_ipv6() { 2 } else { 1 };
+        for (index, length) in [(0, 30), (1, 126)].into_iter().take(families) {
             client.address(INTERFACE, Prefix::new(near[index], length))?;
             server.address(INTERFACE, Prefix::new(far[index], length))?;
             client.neighbour(INTERFACE, far[index], FAR_HARDWARE)?;
             server.neighbour(INTERFACE, near[index], NEAR_HARDWARE)?;
         }
-        for (network, via) in BEYOND.iter().zip(far) {
+        for (network, via) in BEYOND.iter().zip(far).take(families) {
             if let Ok(network) = network.parse() {
                 client.route(network, via)?;
             }

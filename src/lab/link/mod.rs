@@ -13,6 +13,7 @@ mod line;
 #[expect(clippy::module_inception, reason = "the link itself, as opposed to what it is made of")]
 mod link;
 mod log;
+mod mount;
 mod namespace;
 mod prefix;
 mod privilege;
@@ -24,6 +25,7 @@ pub use self::conditions::{
 };
 pub use self::link::{CLIENT, INTERFACE, Link, LinkError};
 pub use self::log::{Cause, End, Outcome, PASSAGES_KEPT, Passage};
-pub use self::namespace::{Hardware, Namespace, NamespaceError, Plug, connect};
+pub use self::mount::cover;
+pub use self::namespace::{Hardware, Namespace, NamespaceError, Plug, connect, has_ipv6};
 pub use self::prefix::{Prefix, PrefixError};
 pub use self::privilege::{Obstacle, Privilege, PrivilegeError, acquire, enter_user_namespace};

@@ -211,6 +211,12 @@ impl Namespace {
     }
 }
 
+/// Whether this system speaks IPv6 at all.
+#[must_use]
+pub fn has_ipv6() -> bool {
+    std::path::Path::new("/proc/net/if_inet6").exists()
+}
+
 /// Lays a cable between two namespaces (or within one) and switches both ends on. What crosses it looks as on a real one:
 /// no packet is larger than the MTU, and every checksum is filled in.
 pub fn connect(one: Plug<'_>, other: Plug<'_>) -> Result<(), NamespaceError> {

@@ -68,7 +68,7 @@ impl Obstacle {
 
 /// The right is not to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("{} ({source})", obstacle.explanation())]
+#[error("{}", obstacle.explanation())]
 pub struct PrivilegeError {
     /// What stands in the way, as far as can be told.
     pub obstacle: Obstacle,
