@@ -15,6 +15,7 @@ mod demo;
 mod distance;
 mod drawing;
 mod ending;
+mod hops;
 mod interrupt;
 mod lab;
 mod outlet;

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::args::{Format, Output, ProcessInputs, TraceArgs, Verbosity};
 use super::console::{self, Console};
 use super::ending::Ending;
+use super::hops::HopFinder;
 use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
 use super::verdict::Verdict;
@@ -17,6 +18,7 @@ use crate::render::{csv, har, heads, json, markdown, terminal, verbose};
 use crate::trace::Trace;
 
 pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandError> {
+    let hops = args.hops.resolve()?;
     let (plan, output) = args.resolve(console.environment(), &ProcessInputs)?;
     if output.verbosity == Verbosity::Silent {
         console.be_quiet();
@@ -27,11 +29,13 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         Some(capture) => Probe::watched_by(capture::watcher(capture, output.packets), &plan, interrupt.clone())?,
         None => Probe::new(&plan, interrupt.clone())?,
     };
+    let mut hops = HopFinder::new(hops, &plan, interrupt.clone());
     let mut run = Run::new(output, console);
     for (index, target) in plan.targets.iter().enumerate() {
         let wanted = run.body.is_somewhere();
         let mut body = Named(&mut run.body);
-        let traced = probe.trace(target, wanted.then_some(&mut body as &mut dyn Write));
+        let mut traced = probe.trace(target, wanted.then_some(&mut body as &mut dyn Write));
+        hops.add_to(&mut traced.traces, run.console);
         run.take(index, traced);
         if interrupt.requested() {
             break;

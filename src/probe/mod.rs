@@ -10,11 +10,11 @@
 
 pub(crate) mod clock;
 mod connect;
-mod deadline;
+pub(crate) mod deadline;
 mod dns;
 mod fault;
 mod http;
-mod kernel;
+pub(crate) mod kernel;
 mod recorder;
 mod request;
 mod socket;

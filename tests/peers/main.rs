@@ -5,7 +5,7 @@
 //! asked for and a program is missing, they fail and name its package:
 //!
 //! ```text
-//! apt-get install --no-install-recommends nginx-light haproxy apache2 dnsmasq-base curl tshark
+//! apt-get install --no-install-recommends nginx-light haproxy apache2 dnsmasq-base curl tshark tcptraceroute mtr-tiny
 //! cargo test --test peers -- --include-ignored
 //! ```
 
@@ -17,6 +17,7 @@ mod certificates;
 mod curl;
 mod dnsmasq;
 mod haproxy;
+mod hops;
 mod nginx;
 mod origin;
 mod server;

@@ -16,6 +16,7 @@ EXAMPLES
   wirefall --aws-sigv4 aws:amz https://ID.execute-api.us-east-1.amazonaws.com/
   wirefall --resolve example.com:443:192.0.2.1 https://example.com/
   wirefall --chart trace.svg --save traces.jsonl https://example.com/
+  wirefall --hops --hops-names https://example.com/          and on which hop of the network it went
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
   wirefall --capture require https://example.com/            times from the wire, or an error that says why not
   wirefall --packets https://example.com/                    and every packet

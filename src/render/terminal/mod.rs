@@ -13,6 +13,7 @@
 mod bar;
 mod dns;
 mod facts;
+mod hops;
 mod line;
 mod packets;
 mod table;
@@ -156,6 +157,7 @@ impl<'a> Page<'a> {
         lines.extend(facts::server_timing(trace, self.style));
         lines.extend(facts::client(trace, self.style));
         lines.extend(packets::lines(trace, self.style));
+        lines.extend(hops::lines(trace, self.style));
         lines
     }
 

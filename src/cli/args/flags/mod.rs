@@ -16,11 +16,13 @@ use crate::lab::link::Share;
 use crate::time::Nanos;
 
 mod capture;
+mod hops;
 mod network;
 mod output;
 mod request;
 
 pub use capture::CaptureArgs;
+pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use request::RequestArgs;
@@ -92,6 +94,9 @@ pub struct TraceArgs {
     /// Whether packets are captured.
     #[command(flatten)]
     pub capture: CaptureArgs,
+    /// Which hops are looked for.
+    #[command(flatten)]
+    pub hops: HopArgs,
     /// What becomes of the results.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -9,6 +9,7 @@ use super::error::{ArgsError, OfFlag, ValueError};
 use super::flags::{HttpArgs, LimitArgs, TraceArgs};
 use super::{Environment, Inputs, Output};
 
+mod hops;
 mod network;
 mod output;
 mod request;
