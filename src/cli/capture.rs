@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::CommandError;
-use super::args::{CaptureRule, Output, PacketList};
+use super::args::{CaptureRule, HopsWanted, Output, PacketList};
 use super::console::Console;
 use crate::capture::{Capture, CaptureError, Depth, Privilege};
 use crate::flow::Keep;
@@ -21,21 +21,25 @@ use crate::time::Nanos;
 /// How long a file waits for the last packets of connections that this program has closed.
 const GOODBYES: Nanos = Nanos::from_millis(50);
 
-/// Before Linux 5.7, binding to a device needs the privilege that capturing needs.
-const fn privilege(plan: &Plan) -> Privilege {
-    match plan.route.interface {
-        Some(Interface::Device(_)) => Privilege::Keep,
+/// Hops need the privilege that capturing needs, and so does binding to a device before Linux 5.7.
+const fn privilege(plan: &Plan, hops: Option<HopsWanted>) -> Privilege {
+    match (&plan.route.interface, hops) {
+        (Some(Interface::Device(_)), _) | (_, Some(_)) => Privilege::Keep,
         _ => Privilege::GiveUp,
     }
 }
 
 /// Begins to capture, if that is wanted. Where it is not permitted and nobody insists, there is none.
-pub(super) fn begin(plan: &Plan, output: &Output) -> Result<Option<Arc<Capture>>, CommandError> {
+pub(super) fn begin(
+    plan: &Plan,
+    output: &Output,
+    hops: Option<HopsWanted>,
+) -> Result<Option<Arc<Capture>>, CommandError> {
     if output.capture == CaptureRule::Off {
         return Ok(None);
     }
     let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
-    match (output.capture, Capture::open(depth, privilege(plan))) {
+    match (output.capture, Capture::open(depth, privilege(plan, hops))) {
         (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
         (CaptureRule::Auto, Err(CaptureError::NotPermitted)) => Ok(None),
         (_, Err(error)) => Err(error.into()),
