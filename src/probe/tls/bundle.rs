@@ -44,7 +44,7 @@ fn read_encoded(pem: &mut impl BufRead, encoded: &mut Vec<u8>) -> Option<()> {
         if append_line(pem, encoded).ok()? == End::OfText {
             return None;
         }
-        if &encoded[start..] == END {
+        if encoded.get(start..) == Some(END) {
             encoded.truncate(start);
             return Some(());
         }

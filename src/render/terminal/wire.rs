@@ -101,6 +101,6 @@ fn says(delay: &Delay, length: Nanos, count: usize, style: Style) -> Vec<Line> {
         }
     };
     let paragraph = Paragraph::new(style, label, indent).part(paint, words);
-    let times = (count > 1).then(|| format!("{count} times")).unwrap_or_default();
+    let times = if count > 1 { format!("{count} times") } else { String::new() };
     paragraph.part(Paint::Dim, times).finish()
 }
