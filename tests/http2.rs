@@ -40,8 +40,14 @@ fn complete(trace: &Trace) -> u16 {
 }
 
 fn check_evidence(trace: &Trace) {
+    check_evidence_of(trace, |_| true);
+}
+
+fn check_evidence_of(trace: &Trace, concerned: impl Fn(Phase) -> bool) {
     let expect = if cfg!(all(target_os = "linux", not(wirefall_portable))) { Evidence::Kernel } else { Evidence::User };
-    trace.timeline.spans().for_each(|span| assert_eq!(span.evidence, expect, "{}: {trace:?}", span.phase));
+    for span in trace.timeline.spans().filter(|span| concerned(span.phase)) {
+        assert_eq!(span.evidence, expect, "{}: {trace:?}", span.phase);
+    }
 }
 
 /// The delay is in `slow`, and in no other phase.
@@ -76,7 +82,9 @@ fn a_megabyte_each_way_over_tls() {
     let (traced, received) = traced(&["--cacert", &ca, "--resolve", &resolve, "--data-binary", &body, &url]);
     let [trace] = &traced.traces[..] else { panic!("{traced:?}") };
     assert_eq!(complete(trace), 200);
-    check_evidence(trace);
+    // Where a read is late it takes in many packets, whose first one only the user clock can place; and so much is sent that
+    // the stamp of its end may be lost.
+    check_evidence_of(trace, |phase| phase <= Phase::Tls);
     let reversed: Vec<u8> = sent.iter().rev().copied().collect();
     assert!(received == reversed, "what came back is what was sent, reversed");
     assert_eq!(trace.tls.as_ref().unwrap().session.as_ref().unwrap().alpn.as_deref(), Some("h2"));

@@ -60,4 +60,6 @@ fn value_as_it_is(arg: clap::Arg) -> clap::Arg {
 }
 
 #[cfg(test)]
+mod command_tests;
+#[cfg(test)]
 mod tests;
