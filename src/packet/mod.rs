@@ -1,13 +1,17 @@
 //! Bytes of packets and of capture files, as headers: any bytes give a value or an error, never a panic.
 //!
-//! [`decode`] reads one packet as a link layer delivered it.
+//! [`decode`] reads one packet as a link layer delivered it, [`mod@file`] reads and writes the files in which packets are
+//! kept, [`encode`] puts the bytes of packets together.
 //!
 //! Invariants: nothing is copied and nothing is allocated while decoding; lengths on the wire come from the headers, so a
 //! packet of which the capture kept only the beginning says how long it was.
 //!
-//! Deliberately absent: what packets mean together (`flow`), reassembly of fragments, tunnels (GRE, VXLAN, IP in IP, PPPoE,
-//! MPLS), and the verification of checksums: a capture at the sender sees them before the network card has filled them in.
+//! Deliberately absent: what packets mean together (`flow`), reassembly of fragments, tunnels (GRE, VXLAN, IP in IP, MPLS,
+//! PPP over Ethernet), and the verification of checksums: a capture at the sender sees them before the network card has filled them in.
 
+pub mod checksum;
+pub mod encode;
+pub mod file;
 mod icmp;
 mod ip;
 mod ipv4;
@@ -42,7 +46,7 @@ pub enum Transport<'a> {
     Tcp(Tcp<'a>),
     /// UDP (RFC 768).
     Udp(Udp<'a>),
-    /// ICMP (RFC 792) or ICMPv6 (RFC 4443).
+    /// ICMP (RFC 792) or `ICMPv6` (RFC 4443).
     Icmp(Icmp<'a>),
     /// A fragment that is not the first: it has no transport header.
     Fragment,

@@ -67,9 +67,8 @@ impl<'a> TcpOptions<'a> {
         std::iter::from_fn(move || {
             loop {
                 match *rest {
-                    [] | [0, ..] => return None,
                     [1, ref behind @ ..] => rest = behind,
-                    [_] => return None,
+                    [] | [0, ..] | [_] => return None,
                     [kind, length, ..] => {
                         let content = rest.get(2..usize::from(length))?;
                         rest = rest.get(usize::from(length)..)?;
@@ -100,11 +99,11 @@ impl<'a> TcpOptions<'a> {
 
     /// What arrived beyond the acknowledgement number, the newest first; a first block below it, or within the second, is a
     /// duplicate that arrived (RFC 2883).
-    #[must_use]
-    pub fn sack_blocks(&self) -> SackBlocks<'a> {
+    pub fn sack_blocks(&self) -> impl Iterator<Item = SackBlock> + use<'a> {
         self.iter()
             .find_map(|option| if let TcpOption::Sack(blocks) = option { Some(blocks) } else { None })
             .unwrap_or_default()
+            .iter()
     }
 
     /// The sender's clock and its echo of the receiver's.
@@ -135,14 +134,10 @@ pub struct SackBlocks<'a> {
     bytes: &'a [u8],
 }
 
-impl Iterator for SackBlocks<'_> {
-    type Item = SackBlock;
-
-    fn next(&mut self) -> Option<SackBlock> {
-        let (block, rest) = self.bytes.split_at_checked(8)?;
-        self.bytes = rest;
-        let (left, right) = two_numbers(block)?;
-        Some(SackBlock { left, right })
+impl<'a> SackBlocks<'a> {
+    /// The ranges.
+    pub fn iter(&self) -> impl Iterator<Item = SackBlock> + use<'a> {
+        self.bytes.chunks_exact(8).filter_map(two_numbers).map(|(left, right)| SackBlock { left, right })
     }
 }
 
