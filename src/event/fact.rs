@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttemptId, Failure, QueryId};
+use super::{AttemptId, Failure, QueryId, Wire};
 use crate::time::Nanos;
 
 /// Header fields in the order they were sent or received, names in lower case.
@@ -25,7 +25,7 @@ pub enum Fact {
     Attempt(AttemptId, Attempt),
     /// The connection in use.
     Connected(Endpoints),
-    /// The connection's first round trip, SYN to SYN-ACK, as the kernel measured it.
+    /// The connection's first round trip, SYN to SYN-ACK, as the kernel measured it or as it was captured.
     SynRoundTrip(Nanos),
     /// What the TLS handshake agreed on.
     Secured(TlsSession),
@@ -41,6 +41,8 @@ pub enum Fact {
     BodyBytes(u64),
     /// The kernel's counters for this connection over the trace.
     Transport(TransportCounters),
+    /// What the packets of the connection in use told; boxed, because it is far larger than the rest.
+    Wire(Box<Wire>),
     /// Why the trace ended early.
     Failed(Failure),
 }

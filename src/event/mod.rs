@@ -8,12 +8,16 @@
 
 mod fact;
 mod failure;
+mod wire;
 
 pub use fact::{
     Answer, Attempt, AttemptResult, Certificate, DnsSource, DnsTransport, Endpoints, Fact, Headers, Question,
     RequestHead, ResponseHead, TlsSession, TransportCounters,
 };
 pub use failure::{Failure, FailureCode};
+pub use wire::{
+    Direction, PacketCounts, PacketNote, PacketRow, PacketRun, Recovery, Side, TcpOffer, Trouble, Wire, WireDelay,
+};
 
 use serde::{Deserialize, Serialize};
 

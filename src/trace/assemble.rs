@@ -166,6 +166,7 @@ impl Facts {
             Fact::Response(head) => self.response = Some(head),
             Fact::BodyBytes(bytes) => self.body_bytes = bytes,
             Fact::Transport(counters) => self.transport = Some(counters),
+            Fact::Wire(_) => {}
             Fact::Failed(failure) => self.failure = Some(failure),
         }
     }
