@@ -9,7 +9,9 @@
 //! Deliberately absent: what the bytes mean, reading captures, and phases.
 
 mod conversation;
+pub mod exchange;
 mod landmark;
+pub mod table;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,8 +1,10 @@
 //! What the machines of one connection share: whose it is, what its first exchange pays for, and what is done.
 
 use super::draft::{Connection, Draft, Ending, Opening, TlsSeen};
+use super::tap::Tap;
 use super::{Exchange, Stamp};
 use crate::event::Failure;
+use crate::time::Nanos;
 
 /// One connection's share.
 #[derive(Debug)]
@@ -12,6 +14,12 @@ pub(super) struct Context {
     pub(super) opening: Option<Opening>,
     /// As `opening`, for the handshake.
     pub(super) tls: Option<TlsSeen>,
+    /// One round trip of the connection's handshake.
+    pub(super) round_trip: Option<Nanos>,
+    /// What the client offered to speak inside TLS.
+    pub(super) alpn: Vec<String>,
+    /// On a connection to a name server.
+    pub(super) tap: Option<Box<Tap>>,
     /// Exchanges that are over.
     pub(super) done: Vec<Exchange>,
 }

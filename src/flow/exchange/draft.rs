@@ -9,7 +9,7 @@ use super::lookup::Lookup;
 use super::{Exchange, Stamp, UNKNOWN_METHOD};
 use crate::event::{
     Attempt, AttemptId, AttemptResult, DnsSource, Endpoints, Event, Evidence, Fact, Failure, FailureCode, Mark, Moment,
-    Phase, QueryId, RequestHead, ResponseHead, TlsSession,
+    Phase, QueryId, RequestHead, ResponseHead, Side, TlsSession,
 };
 use crate::message::http::RequestLine;
 use crate::time::{Nanos, Timestamp};
@@ -21,10 +21,34 @@ pub struct Opening {
     pub lookup: Option<Lookup>,
     /// The first SYN.
     pub syn: Option<Stamp>,
-    /// At the client the SYN-ACK; at the server the ACK that follows it.
-    pub established: Option<Stamp>,
+    /// The first SYN-ACK.
+    pub syn_ack: Option<Stamp>,
+    /// The client's first acknowledgement of it.
+    pub ack: Option<Stamp>,
+    /// SYNs and SYN-ACKs that were seen: with more than one of each it is open which one was answered.
+    pub tries: u32,
+}
+
+impl Opening {
+    /// When the connection was established as this side sees it: at the client by the SYN-ACK, at the server by the ACK that
+    /// follows it, because SYN to SYN-ACK is the server's own time there.
+    #[must_use]
+    pub fn established(&self, side: Side) -> Option<Stamp> {
+        match side {
+            Side::Client => self.syn_ack.or(self.ack),
+            Side::Server => self.ack,
+        }
+    }
+
     /// One round trip of the handshake as this side sees it: SYN to SYN-ACK at the client, SYN-ACK to ACK at the server.
-    pub round_trip: Option<Nanos>,
+    #[must_use]
+    pub fn round_trip(&self, side: Side) -> Option<Nanos> {
+        let (asked, answered) = match side {
+            Side::Client => (self.syn, self.syn_ack),
+            Side::Server => (self.syn_ack, self.ack),
+        };
+        asked.zip(answered).filter(|_| self.tries <= 2).map(|(asked, answered)| answered.since(asked))
+    }
 }
 
 /// The marks of a TLS handshake.
@@ -45,6 +69,7 @@ pub(super) struct Connection {
     pub(super) server: SocketAddr,
     /// Half the distance between two times that the capture can tell apart, or more.
     pub(super) resolution: Nanos,
+    pub(super) side: Side,
     /// `http`, `https`, `tls`, `tcp`.
     pub(super) scheme: &'static str,
     /// The host that the client asks for, where it said so.
@@ -122,27 +147,27 @@ impl Draft {
 
     /// The whole response was seen, as far as anybody can tell.
     pub(super) fn complete(self, connection: &Connection) -> Exchange {
-        let ended = self.last_seen();
+        let ended = self.last_seen(connection.side);
         self.finish(connection, None, ended)
     }
 
     /// It failed, in this way, at this time.
     pub(super) fn failed(self, connection: &Connection, failure: Failure, at: Stamp) -> Exchange {
-        let at = self.last_seen().map_or(at, |last| last.max(at));
+        let at = self.last_seen(connection.side).map_or(at, |last| last.max(at));
         self.finish(connection, Some(failure), Some(at))
     }
 
     /// The connection ended before the exchange did.
     pub(super) fn cut_off(self, connection: &Connection, ending: Ending, at: Stamp) -> Exchange {
-        let phase = self.phase();
+        let phase = self.phase(connection.side);
         let failure = cut_off(phase, ending, connection.server);
         self.failed(connection, failure, at)
     }
 
     /// The phase that is under way.
-    pub(super) fn phase(&self) -> Phase {
-        let connected = self.opening.as_ref().is_none_or(|opening| opening.established.is_some() || opening.syn.is_none());
-        if !connected {
+    pub(super) fn phase(&self, side: Side) -> Phase {
+        let connected = |opening: &Opening| opening.established(side).is_some() || opening.syn.is_none();
+        if !self.opening.as_ref().is_none_or(connected) {
             Phase::Connect
         } else if self.tls.as_ref().is_some_and(|tls| tls.ready.is_none()) {
             Phase::Tls
@@ -155,12 +180,11 @@ impl Draft {
         }
     }
 
-    fn last_seen(&self) -> Option<Stamp> {
+    fn last_seen(&self, side: Side) -> Option<Stamp> {
         let opening = self.opening.as_ref();
         let tls = self.tls.as_ref();
         [
-            opening.and_then(|opening| opening.syn),
-            opening.and_then(|opening| opening.established),
+            opening.and_then(|opening| opening.syn.max(opening.established(side))),
             tls.and_then(|tls| tls.client_hello.max(tls.server_hello).max(tls.ready)),
             self.sent_last,
             self.got_last,
@@ -251,13 +275,14 @@ fn tell_opening(opening: &Opening, connection: &Connection, events: &mut Events)
         events.observe(Moment::End(Phase::Dns), lookup.answered());
     }
     let Some(syn) = opening.syn else { return };
+    let established = opening.established(connection.side);
     events.observe(Moment::AttemptStarted(AttemptId(0)), Some(syn));
-    events.observe(Moment::AttemptEnded(AttemptId(0)), opening.established);
-    events.observe(Moment::End(Phase::Connect), opening.established);
-    let result = if opening.established.is_some() { AttemptResult::Won } else { AttemptResult::Failed };
+    events.observe(Moment::AttemptEnded(AttemptId(0)), established);
+    events.observe(Moment::End(Phase::Connect), established);
+    let result = if established.is_some() { AttemptResult::Won } else { AttemptResult::Failed };
     let attempt = Attempt { address: connection.server.to_string(), result, error: None };
     events.learn(Fact::Attempt(AttemptId(0), attempt));
-    if let Some(round_trip) = opening.round_trip {
+    if let Some(round_trip) = opening.round_trip(connection.side) {
         events.learn(Fact::SynRoundTrip(round_trip));
     }
 }
@@ -346,7 +371,8 @@ fn url(connection: &Connection, request: Option<&RequestLine>) -> String {
     } else {
         Some(line.target.clone())
     };
-    let without_host = || if line.target.starts_with('/') { format!("{scheme}://{authority}{}", line.target) } else { of_connection };
+    let without_host =
+        || if line.target.starts_with('/') { format!("{scheme}://{authority}{}", line.target) } else { of_connection };
     let parsed = asked.and_then(|text| url::Url::parse(&text).ok()).filter(url::Url::has_host);
     parsed.map_or_else(without_host, String::from)
 }

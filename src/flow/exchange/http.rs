@@ -7,12 +7,12 @@
 
 use std::collections::VecDeque;
 
+use super::Stamp;
 use super::context::Context;
 use super::draft::{Draft, Ending};
 use super::stream::Piece;
-use super::Stamp;
-use crate::event::{Failure, FailureCode};
-use crate::message::http::{Fault, Item, Method, Reader, Requests, Responses};
+use crate::event::{Failure, FailureCode, ResponseHead};
+use crate::message::http::{Fault, Item, Method, Reader, RequestLine, Requests, Responses};
 
 /// Requests in a pipeline that are followed; those behind them are not.
 const MOST_OPEN: usize = 256;
@@ -45,7 +45,7 @@ impl Http {
     pub(super) fn client(&mut self, piece: &Piece<'_>, context: &mut Context) -> Turn {
         let Self { requests, responses, open, is_sending, .. } = self;
         let end = piece.offset + piece.bytes.len() as u64;
-        let mut up = |item: Item<_>| {
+        let mut up = |item: Item<RequestLine>| {
             if item == Item::Began {
                 *is_sending = open.len() < MOST_OPEN;
                 if *is_sending {
@@ -83,7 +83,7 @@ impl Http {
 
     pub(super) fn server(&mut self, piece: &Piece<'_>, context: &mut Context) -> Turn {
         let Self { responses, open, is_sending, opens_tunnel, .. } = self;
-        let mut up = |item: Item<_>| {
+        let mut up = |item: Item<ResponseHead>| {
             // A response to a request that nobody saw.
             let Some(draft) = open.front_mut() else { return };
             match item {
@@ -120,7 +120,11 @@ impl Http {
         });
         match read {
             Ok(taken) if self.responses.has_switched() => {
-                if self.opens_tunnel { Turn::Tunnel(taken) } else { Turn::Switched }
+                if self.opens_tunnel {
+                    Turn::Tunnel(taken)
+                } else {
+                    Turn::Switched
+                }
             }
             Ok(_) => Turn::Stay,
             Err(Fault::Hole) => {
@@ -143,7 +147,8 @@ impl Http {
 
     /// The server has closed its direction, which ends a body of unknown length, and everything that is open.
     pub(super) fn end(&mut self, ending: Ending, at: Stamp, context: &mut Context) {
-        if ending == Ending::ServerClosed && self.responses.close()
+        if ending == Ending::ServerClosed
+            && self.responses.close()
             && let Some(done) = self.open.pop_front()
         {
             context.complete(done);
@@ -154,8 +159,12 @@ impl Http {
     }
 
     fn fail_all(&mut self, fault: &Fault, at: Stamp, context: &mut Context) {
-        for draft in self.open.drain(..) {
-            let (phase, server) = (draft.phase(), context.connection.server);
+        for mut draft in self.open.drain(..) {
+            if draft.response.is_none() {
+                // What came is no response.
+                (draft.got_first, draft.got_last) = (None, None);
+            }
+            let (phase, server) = (draft.phase(context.connection.side), context.connection.server);
             let code = match fault {
                 Fault::HeadTooLong => FailureCode::HttpHeadTooLarge,
                 Fault::UnclearLength(_) | Fault::NotChunked(_) => FailureCode::HttpBadFraming,

@@ -28,7 +28,7 @@ pub const OVER: Nanos = Nanos::from_secs(12);
 /// Lookups kept.
 pub const MOST_LOOKUPS: usize = 16_384;
 /// Queries kept of one lookup.
-pub const MOST_QUERIES: usize = 16;
+pub(super) const MOST_QUERIES: usize = 16;
 /// Addresses remembered of one answer.
 const MOST_ADDRESSES: usize = 16;
 

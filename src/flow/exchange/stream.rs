@@ -20,30 +20,30 @@ pub const MOST_PACKETS: usize = 512;
 
 /// Bytes in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Piece<'b> {
+pub(super) struct Piece<'b> {
     /// Offset of the first byte.
-    pub offset: u64,
+    pub(super) offset: u64,
     /// What was captured.
-    pub bytes: &'b [u8],
+    pub(super) bytes: &'b [u8],
     /// How many bytes follow of which only the number is known: the capture cut the packet, or lost it.
-    pub missing: u64,
+    pub(super) missing: u64,
     /// When these bytes were first seen.
-    pub seen: Timestamp<Realtime>,
+    pub(super) seen: Timestamp<Realtime>,
     /// When these bytes and all before them had been seen.
-    pub delivered: Timestamp<Realtime>,
+    pub(super) delivered: Timestamp<Realtime>,
 }
 
 /// What of a packet concerns the stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival<'b> {
+pub(super) struct Arrival<'b> {
     /// Sequence number of the payload's first byte (RFC 9293 §3.4; that of a SYN plus one).
-    pub sequence: u32,
+    pub(super) sequence: u32,
     /// What was captured of the payload.
-    pub payload: &'b [u8],
+    pub(super) payload: &'b [u8],
     /// Its length on the wire.
-    pub length: u32,
+    pub(super) length: u32,
     /// When the packet was seen.
-    pub at: Timestamp<Realtime>,
+    pub(super) at: Timestamp<Realtime>,
 }
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ struct Held {
 
 /// The state of one direction.
 #[derive(Debug, Default)]
-pub struct Stream {
+pub(super) struct Stream {
     /// Sequence number of offset 0.
     base: Option<u32>,
     next: u64,
@@ -67,7 +67,7 @@ pub struct Stream {
 
 impl Stream {
     /// The direction begins behind a SYN with this sequence number.
-    pub fn begin(&mut self, syn: u32) {
+    pub(super) fn begin(&mut self, syn: u32) {
         if self.base.is_none() {
             self.base = Some(syn.wrapping_add(1));
         }
@@ -75,19 +75,19 @@ impl Stream {
 
     /// The offset behind the last byte that came up.
     #[must_use]
-    pub const fn next(&self) -> u64 {
+    pub(super) const fn next(&self) -> u64 {
         self.next
     }
 
     /// Bytes that the capture does not have at all.
     #[must_use]
-    pub const fn lost(&self) -> u64 {
+    pub(super) const fn lost(&self) -> u64 {
         self.lost
     }
 
     /// Where a sequence number lies, which must be within 2 GiB of the last byte; `None` before the first byte.
     #[must_use]
-    pub fn offset(&self, sequence: u32) -> Option<u64> {
+    pub(super) fn offset(&self, sequence: u32) -> Option<u64> {
         let expected = self.base?.wrapping_add(u32::try_from(self.next & u64::from(u32::MAX)).ok()?);
         let distance = i64::from(sequence.wrapping_sub(expected).cast_signed());
         self.next.checked_add_signed(distance)
@@ -95,7 +95,7 @@ impl Stream {
 
     /// Takes a packet with payload and hands up what is in order by now.
     #[inline]
-    pub fn take(&mut self, arrival: &Arrival<'_>, mut up: impl FnMut(Piece<'_>)) {
+    pub(super) fn take(&mut self, arrival: &Arrival<'_>, mut up: impl FnMut(Piece<'_>)) {
         self.base.get_or_insert(arrival.sequence);
         let Some(offset) = self.offset(arrival.sequence) else { return };
         if offset > self.next {
@@ -115,7 +115,7 @@ impl Stream {
     /// The receiver has acknowledged everything before this sequence number: what is missing there was lost by the capture
     /// alone, provided that something behind it has been seen.
     #[inline]
-    pub fn acknowledged(&mut self, sequence: u32, at: Timestamp<Realtime>, mut up: impl FnMut(Piece<'_>)) {
+    pub(super) fn acknowledged(&mut self, sequence: u32, at: Timestamp<Realtime>, mut up: impl FnMut(Piece<'_>)) {
         if self.held.is_empty() {
             return;
         }
@@ -126,7 +126,7 @@ impl Stream {
     }
 
     /// Nothing more will come: hands up everything that is held, with the holes between.
-    pub fn finish(&mut self, at: Timestamp<Realtime>, mut up: impl FnMut(Piece<'_>)) {
+    pub(super) fn finish(&mut self, at: Timestamp<Realtime>, mut up: impl FnMut(Piece<'_>)) {
         while !self.held.is_empty() {
             self.pass_hole(u64::MAX, at, &mut up);
             self.drain(&mut up);
@@ -137,8 +137,7 @@ impl Stream {
         let longer = self.held.get(&offset).is_none_or(|held| held.length < u64::from(arrival.length));
         if longer {
             self.held_bytes += arrival.payload.len();
-            let held =
-                Held { bytes: arrival.payload.to_vec(), length: u64::from(arrival.length), seen: arrival.at };
+            let held = Held { bytes: arrival.payload.to_vec(), length: u64::from(arrival.length), seen: arrival.at };
             if let Some(shorter) = self.held.insert(offset, held) {
                 self.held_bytes -= shorter.bytes.len();
             }
@@ -219,12 +218,16 @@ mod tests {
     }
 
     fn owned(expect: &[(u64, &str, u64, u64, u64)]) -> Vec<Up> {
-        expect.iter().map(|(offset, text, missing, seen, done)| (*offset, (*text).to_owned(), *missing, *seen, *done)).collect()
+        expect
+            .iter()
+            .map(|(offset, text, missing, seen, done)| (*offset, (*text).to_owned(), *missing, *seen, *done))
+            .collect()
     }
 
     #[test]
     fn order_is_made_and_first_sight_is_kept() {
-        let read = read(u32::MAX - 1, &[(u32::MAX, b"ab", 1), (3, b"ef", 2), (3, b"ef", 3), (1, b"cd", 4), (2, b"def!", 5)]);
+        let read =
+            read(u32::MAX - 1, &[(u32::MAX, b"ab", 1), (3, b"ef", 2), (3, b"ef", 3), (1, b"cd", 4), (2, b"def!", 5)]);
         assert_eq!(read, owned(&[(0, "ab", 0, 1, 1), (2, "cd", 0, 4, 4), (4, "ef", 0, 2, 4), (6, "!", 0, 5, 5)]));
     }
 

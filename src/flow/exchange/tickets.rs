@@ -6,14 +6,14 @@
 //! 3. What comes last is the answer: nothing is called a ticket unless something of another length follows it.
 //! 4. Several tickets are sent at once and have the same length (OpenSSL and BoringSSL send two): two or more records in a
 //!    row of one length, within what a ticket measures, are tickets.
-//! 5. A single record of such a length is a ticket if it came as fast as the network allows: within one and a half round
-//!    trips of the client's Finished (and [`SLACK`]), and in an earlier packet than what follows.
+//! 5. A single record of such a length is a ticket if it is not longer than [`SINGLE`], came as fast as the network allows:
+//!    within a round trip and a quarter of the client's Finished (and [`SLACK`]), and in an earlier packet than what follows.
 //!
 //! Where HTTP/2 was offered, the server's own first record (its SETTINGS) is treated likewise.
 //!
-//! The limits: a server that answers at once, in several short records, the first of which looks like tickets, has its first
-//! byte told too late, by what lies between; one that takes longer than [`SLACK`] to make a single ticket has it told too
-//! early.
+//! The limits: a server that answers at once, in several short records, the first of which looks like a ticket (a head, and
+//! the body in a packet of its own), has its first byte told too late, by what lies between; one that takes longer than
+//! [`SLACK`] to make a single ticket has it told too early.
 
 use super::Stamp;
 use super::stream::Piece;
@@ -21,8 +21,10 @@ use crate::time::Nanos;
 
 /// Lengths of records that hold a ticket: a key name, a nonce and an encrypted state, perhaps with a certificate.
 const TICKET: std::ops::RangeInclusive<usize> = 60..=1_400;
+/// A single ticket has at most this length: heads of responses may be longer.
+const SINGLE: usize = 520;
 /// How long a server may take for a ticket beyond the round trip.
-const SLACK: Nanos = Nanos::from_millis(10);
+const SLACK: Nanos = Nanos::from_millis(5);
 /// Records held back; servers send one or two tickets, or four.
 const MOST: usize = 8;
 
@@ -84,12 +86,12 @@ impl Doubt {
             return Verdict::Content;
         };
         let prompt = finished.zip(round_trip).is_some_and(|(finished, round_trip)| {
-            first.since(finished) <= round_trip + Nanos::new(round_trip.get() / 2) + SLACK
+            first.since(finished) <= round_trip + Nanos::new(round_trip.get() / 4) + SLACK
         });
         let were_tickets = if held.len() > 1 {
             true
         } else {
-            self.is_preface || (prompt && offset != piece.offset)
+            self.is_preface || (prompt && offset != piece.offset && self.length <= SINGLE)
         };
         if were_tickets {
             // Behind the tickets, HTTP/2's preface may follow.
@@ -155,6 +157,7 @@ mod tests {
         check(&[(255, 121), (900, 150)], &[Doubtful, Content]);
         // Too late for a ticket: a response in two parts.
         check(&[(255, 200), (900, 210)], &[Doubtful, ContentSince(vec![(0, at(200), at(200))])]);
+        check(&[(800, 121), (900, 150)], &[Doubtful, ContentSince(vec![(0, at(121), at(121))])]);
         check(&[(16_401, 121), (255, 121)], &[Content, Content]);
         check(&[(30, 121), (900, 121)], &[Content, Content]);
     }

@@ -115,7 +115,7 @@ impl Tls {
     pub(super) fn client(&mut self, piece: &Piece<'_>, context: &mut Context) -> Result<(), Lost> {
         let Self { client, server, shared } = self;
         let Half { records, handshake, bytes, alert, alert_length, is_encrypted, finished } = client;
-        let mut at = Place::new(piece);
+        let at = Place::new(piece);
         let mut up = |item: RecordItem<'_>| match item {
             RecordItem::Began(record) => {
                 *alert_length = 0;
@@ -129,18 +129,18 @@ impl Tls {
             },
             RecordItem::Ended(record) => {
                 match record.content {
-                    ContentType::ChangeCipherSpec => *is_encrypted = true,
+                    ContentType::ChangeCipherSpec => *is_encrypted |= shared.shows_types(),
                     ContentType::Handshake if *is_encrypted => *finished = finished.or(Some(at.seen)),
-                    _ if *bytes == Bytes::Alert => shared.alert(Alert::parse(alert), Ending::ClientLeft, at.seen, context),
+                    _ if *bytes == Bytes::Alert => {
+                        shared.alert(Alert::parse(alert), Ending::ClientLeft, at.seen, context)
+                    }
                     _ => {}
                 }
                 shared.judge(*finished, server.finished, context);
             }
         };
         let read = records.take(piece.bytes, &mut up);
-        at.missing(piece);
         let read = read.and_then(|()| if piece.missing > 0 { records.skip(piece.missing, &mut up) } else { Ok(()) });
-        drop(at);
         read.map_err(|_| self.lose(context))
     }
 
@@ -156,7 +156,7 @@ impl Tls {
                 }
             }
             RecordItem::Bytes(part) => match *bytes {
-                Bytes::Clear => handshake.take(part, |message| shared.server_message(message, context)),
+                Bytes::Clear => handshake.take(part, |message| shared.server_message(message)),
                 Bytes::Alert => collect(part, alert, alert_length),
                 Bytes::Content => shared.flights.server(piece.offset, piece.seen, piece.delivered, context),
                 Bytes::Doubtful => shared.doubt.went_on(piece.delivered),
@@ -164,7 +164,7 @@ impl Tls {
             },
             RecordItem::Ended(record) => {
                 match record.content {
-                    ContentType::ChangeCipherSpec => *is_encrypted = true,
+                    ContentType::ChangeCipherSpec => *is_encrypted |= shared.shows_types(),
                     ContentType::Handshake if *is_encrypted => *finished = finished.or(Some(piece.delivered)),
                     _ if *bytes == Bytes::Alert => {
                         shared.alert(Alert::parse(alert), Ending::ServerClosed, piece.delivered, context);
@@ -189,7 +189,10 @@ impl Tls {
         let shared = &mut self.shared;
         if shared.is_ready {
             if let (Some(late), true) = (shared.late_alert, shared.flights.awaits_response()) {
-                let message = format!("{} ended the connection with an alert, whose text is encrypted", context.connection.server);
+                let message = format!(
+                    "{} ended the connection with an alert, whose text is encrypted",
+                    context.connection.server
+                );
                 let failure = Failure { phase: Phase::Tls, code: FailureCode::TlsAlert, message };
                 if let Some(draft) = shared.flights.open().map(std::mem::take) {
                     context.failed(draft, failure, late);
@@ -234,6 +237,11 @@ impl Shared {
         self.version() == Some(TLS13)
     }
 
+    /// What follows a ChangeCipherSpec is encrypted, and says what it is. In TLS 1.3 that record means nothing (RFC 8446 §5).
+    fn shows_types(&self) -> bool {
+        self.chosen.is_some() && !self.hides_types()
+    }
+
     /// Bytes of content in a record of this length, where that can be told.
     fn plain(&self, length: usize) -> Option<usize> {
         let chosen = self.chosen.as_ref()?;
@@ -276,7 +284,7 @@ impl Shared {
         finished: &mut Option<Stamp>,
     ) -> Bytes {
         match record.content {
-            ContentType::Handshake if !is_encrypted || self.hides_types() => Bytes::Clear,
+            ContentType::Handshake if !is_encrypted => Bytes::Clear,
             ContentType::Alert if !is_encrypted => Bytes::Alert,
             ContentType::ApplicationData if self.chosen.is_none() => Bytes::Content,
             ContentType::ApplicationData if self.hides_types() && finished.is_none() => {
@@ -314,7 +322,7 @@ impl Shared {
         match record.content {
             ContentType::Handshake => {
                 self.seen.server_hello.get_or_insert(piece.seen);
-                if is_encrypted && !self.hides_types() { Bytes::Ignored } else { Bytes::Clear }
+                if is_encrypted { Bytes::Ignored } else { Bytes::Clear }
             }
             ContentType::Alert if !is_encrypted => Bytes::Alert,
             ContentType::ApplicationData if self.hides_types() => {
@@ -346,7 +354,7 @@ impl Shared {
         let asked = self.flights.open().map(|draft| draft.sent_end);
         let may_answer = asked.is_some_and(|end| covered >= end);
         let is_preface = self.may_be_http2() && self.plain(record.length).is_some_and(|plain| plain <= 64);
-        let round_trip = context.round_trip(self.flights.open());
+        let round_trip = context.round_trip;
         match self.doubt.judge(record.length, piece, may_answer, is_preface, self.seen.finished, round_trip) {
             Verdict::Ticket => Bytes::Ignored,
             Verdict::Doubtful => Bytes::Doubtful,
@@ -384,7 +392,7 @@ impl Shared {
         }
     }
 
-    fn server_message(&mut self, message: Message, _context: &mut Context) {
+    fn server_message(&mut self, message: Message) {
         match message {
             Message::ServerHello(hello) if hello.is_retry => self.retried = true,
             Message::ServerHello(hello) => {
@@ -455,8 +463,6 @@ impl Place {
     fn new(piece: &Piece<'_>) -> Self {
         Self { begin: piece.offset, end: piece.offset + piece.bytes.len() as u64 + piece.missing, seen: piece.seen }
     }
-
-    fn missing(&mut self, _piece: &Piece<'_>) {}
 }
 
 fn speaks_http(alpn: &[String]) -> bool {
