@@ -198,6 +198,8 @@ pub enum Recovery {
     Timeout,
     /// Acknowledgements told the sender (RFC 5681 §3.2, RFC 8985).
     Fast,
+    /// Nothing told the sender, but it did not wait for its timer either: a tail loss probe (RFC 8985 §7).
+    Probe,
 }
 
 impl Recovery {
@@ -207,6 +209,7 @@ impl Recovery {
         match self {
             Self::Timeout => "timeout",
             Self::Fast => "fast",
+            Self::Probe => "probe",
         }
     }
 }
@@ -256,6 +259,4 @@ pub enum PacketNote {
     WindowUpdate,
     /// It asks whether the other end is still there (RFC 9293 §3.8.4).
     KeepAlive,
-    /// It leaves out bytes that were not captured before it.
-    AfterGap,
 }
