@@ -29,9 +29,7 @@ mod shell;
 pub use body::{BodyArgs, BodyPart, BodySource};
 pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
-pub use flags::{
-    ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TraceArgs,
-};
+pub use flags::{ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TraceArgs};
 pub use inputs::{Inputs, ProcessInputs};
 pub use output::{ChartFile, Color, Destination, Format, Output, StatusRule, Verbosity};
 pub use shell::{completions, man};

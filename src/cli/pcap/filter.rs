@@ -151,7 +151,8 @@ impl FromStr for Pattern {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let is_name = |name: &str| !name.is_empty() && name.chars().all(|sign| sign.is_alphanumeric() || "-._".contains(sign));
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|sign| sign.is_alphanumeric() || "-._".contains(sign));
         match text.strip_prefix("*.") {
             Some(below) if is_name(below) => Ok(Self::Below(below.to_owned())),
             None if is_name(text) => Ok(Self::Exact(text.to_owned())),
@@ -240,7 +241,12 @@ mod tests {
                 server_name: Some("www.example.com"),
                 name: Some("www.example.com"),
             },
-            Candidate { client: end("[::1]:40000"), server: end("[2001:db8::7]:80"), server_name: None, name: Some("example.com") },
+            Candidate {
+                client: end("[::1]:40000"),
+                server: end("[2001:db8::7]:80"),
+                server_name: None,
+                name: Some("example.com"),
+            },
             Candidate { client: None, server: None, server_name: None, name: Some("missing.example") },
         ];
         assert_eq!(candidates.map(|candidate| filter.lets_through(&candidate)), *expect, "{filter:?}");

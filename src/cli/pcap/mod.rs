@@ -5,18 +5,21 @@
 
 mod filter;
 mod gather;
+mod notes;
 mod progress;
+mod report;
 mod source;
+mod told;
 
 use std::path::Path;
 
 pub use filter::{Candidate, Filter, FilterError};
 
+use super::CommandError;
 use super::args::{Color, PcapArgs};
 use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
-use super::CommandError;
 use crate::flow::table::{Rules, Sight, Table};
 use crate::packet::file::{CaptureFileError, CaptureReader};
 use crate::packet::{Undecodable, decode};
@@ -42,11 +45,12 @@ pub(super) fn run(args: PcapArgs, console: &mut Console) -> Result<u8, CommandEr
     };
     let style = console.style(if no_color { Color::Never } else { Color::Auto });
     let mut gather = Gather::new(Wanted::from(&args), style);
-    let mut reading = Reading { table: Table::new(rules), interrupt: &interrupt, latest: None, strange: Strange::default() };
+    let mut reading =
+        Reading { table: Table::new(rules), interrupt: &interrupt, latest: None, strange: Strange::default() };
     let mut ending = Ending::default();
     for file in &args.files {
-        let read = reading.file(file, &mut gather, console);
-        gather.say(console);
+        let read = reading.file(file, &mut gather, console, &mut ending);
+        gather.write(console, &mut ending);
         ending.wrote(console, read);
         if interrupt.requested() {
             break;
@@ -81,16 +85,25 @@ struct Reading<'i> {
 }
 
 impl Reading<'_> {
-    fn file(&mut self, path: &Path, gather: &mut Gather, console: &mut Console) -> Result<(), CommandError> {
+    fn file(
+        &mut self,
+        path: &Path,
+        gather: &mut Gather,
+        console: &mut Console,
+        ending: &mut Ending,
+    ) -> Result<(), CommandError> {
         let name = path.display().to_string();
-        let source = Source::open(path, self.interrupt)
-            .map_err(|source| CommandError::File { doing: "read", file: name.clone(), source })?;
+        let source = Source::open(path, self.interrupt).map_err(|source| CommandError::File {
+            doing: "read",
+            file: name.clone(),
+            source,
+        })?;
         let mut progress = Progress::of(&source, &name);
         let is_live = source.is_live();
         let unreadable = |source| CommandError::Capture { file: name.clone(), source };
         let mut reader = CaptureReader::open(source).map_err(unreadable)?;
         gather.begin_file(is_live);
-        let read = self.packets(&mut reader, gather, &mut progress, console);
+        let read = self.packets(&mut reader, gather, &mut progress, console, ending);
         progress.clear(console);
         self.strange.dropped += reader.interfaces().iter().filter_map(|interface| interface.dropped).sum::<u64>();
         // Ctrl-C may come in the middle of a packet.
@@ -103,6 +116,7 @@ impl Reading<'_> {
         gather: &mut Gather,
         progress: &mut Progress,
         console: &mut Console,
+        ending: &mut Ending,
     ) -> Result<(), CaptureFileError> {
         let mut begins = true;
         loop {
@@ -134,7 +148,7 @@ impl Reading<'_> {
                         Sight { at: captured.at, resolution: captured.resolution, interface: captured.interface };
                     self.table.take(&sight, &packet, gather);
                     if gather.is_due() {
-                        gather.say(console);
+                        gather.write(console, ending);
                     }
                 }
                 Err(Undecodable::NotIp(_)) => {}

@@ -29,7 +29,8 @@ impl Progress {
             return;
         }
         // Of a compressed file, more bytes are read than it has: then only packets are counted.
-        let share = self.length.filter(|length| *length >= offset).and_then(|length| (offset * 100).checked_div(length));
+        let share =
+            self.length.filter(|length| *length >= offset).and_then(|length| (offset * 100).checked_div(length));
         let share = share.map_or(String::new(), |share| format!(", {share} %"));
         console.note(&format!("\r\x1b[K{}: {packets} packets{share}", self.name));
         self.is_shown = true;

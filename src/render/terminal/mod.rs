@@ -13,10 +13,12 @@
 mod bar;
 mod dns;
 mod facts;
+mod flows;
 mod line;
 mod table;
 
 use bar::Scale;
+pub use flows::{FlowRow, flow_table};
 use line::{Line, Paint, Paragraph, clip_middle, columns};
 
 use super::chain::placed;
