@@ -90,6 +90,8 @@ struct Shared {
     late_alert: Option<Stamp>,
     flights: Flights,
     doubt: Doubt,
+    /// The server has sent content, in TLS 1.2.
+    has_content: bool,
 }
 
 /// The state of a connection.
@@ -337,7 +339,12 @@ impl Shared {
                 self.behind_handshake(record, piece, covered, context)
             }
             ContentType::ApplicationData if self.is_control(record.length) => Bytes::Ignored,
-            ContentType::ApplicationData => Bytes::Content,
+            ContentType::ApplicationData => {
+                // Where HTTP/2 was chosen, the server begins with its SETTINGS (RFC 9113 §3.4).
+                let is_preface = !self.has_content && self.may_be_http2();
+                self.has_content = true;
+                if is_preface { Bytes::Ignored } else { Bytes::Content }
+            }
             _ => Bytes::Ignored,
         }
     }

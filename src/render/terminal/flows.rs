@@ -87,7 +87,8 @@ pub fn flow_table(rows: &[FlowRow<'_>], style: &Style) -> String {
     let names: Vec<String> = rows.iter().map(|row| style.glyphs.spell(&row.name())).collect();
     let before = numbers + GAP + times + GAP;
     let longest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
-    let taken = before + widths.iter().sum::<usize>() + GAP;
+    let failures = rows.iter().filter_map(|row| failure(row)).map(|words| columns(&words)).max().unwrap_or(0);
+    let taken = before + widths.iter().sum::<usize>() + failures;
     let room = style.width.saturating_sub(taken).max(LEAST_NAME).min(longest);
 
     let mut header = Line::new(*style)
@@ -115,12 +116,16 @@ pub fn flow_table(rows: &[FlowRow<'_>], style: &Style) -> String {
             };
             line.add(paint, format!("{:>width$}", cells[*column]));
         }
-        if let Some(failure) = row.slowest.and_then(Trace::failure) {
-            line.add(Paint::Bad, format!(" ✗ {}", failure.code));
+        if let Some(words) = failure(row) {
+            line.add(Paint::Bad, words);
         }
         line.write_to(&mut out);
     }
     out
+}
+
+fn failure(row: &FlowRow<'_>) -> Option<String> {
+    row.slowest.and_then(Trace::failure).map(|failure| format!(" ✗ {}", failure.code))
 }
 
 fn paint_of(column: usize) -> Paint {

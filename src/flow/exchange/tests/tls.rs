@@ -196,6 +196,22 @@ fn the_older_version_shows_its_flights() {
     let session = session(&done[0]);
     assert_eq!((session.version.as_str(), session.alpn.as_deref()), ("TLSv1.2", Some("http/1.1")));
     assert_eq!((session.round_trips, session.resumed, session.group.as_deref()), (2, false, Some("X25519")));
+    // With HTTP/2, the server's SETTINGS come first, and both ends acknowledge the other's.
+    let alpn = extension(16, &vec16(b"\x02h2"));
+    let done = Script::new(443)
+        .open()
+        .client(125, client_hello("example.com", &["h2"]))
+        .server(145, [server_hello([0xc0, 0x2f], &[alpn], &[], 1), record(22, &message(14, &[]))].concat())
+        .client(150, [record(22, &message(16, &[0; 33])), record(20, &[1]), record(22, &[0; 40])].concat())
+        .server(170, [record(20, &[1]), record(22, &[0; 40])].concat())
+        .server(171, hidden(64))
+        .client(172, hidden(88))
+        .server(173, hidden(33))
+        .client(174, [hidden(62), hidden(33)].concat())
+        .server(200, hidden(800))
+        .over();
+    assert_eq!(short(&done[0]), "? https://example.com/ @100 connect:20 tls:50 send:4 wait:26 receive:0");
+    assert_eq!(done.len(), 1);
     // Resumed: the server's Finished comes first.
     let done = Script::new(443)
         .open()
