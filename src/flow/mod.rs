@@ -11,6 +11,8 @@
 mod conversation;
 pub mod exchange;
 mod landmark;
+#[cfg(test)]
+pub(crate) mod script;
 pub mod table;
 
 use std::fmt;
@@ -53,3 +55,6 @@ impl fmt::Display for Four {
         write!(f, "{} → {}", self.local, self.remote)
     }
 }
+
+#[cfg(test)]
+mod tests;

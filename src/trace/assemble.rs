@@ -9,10 +9,13 @@ use std::collections::BTreeMap;
 use super::redact::{redact_headers, redact_url};
 use super::sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
 use super::server_timing::metrics;
+use super::wait::{Acked, RoundTrips, Waited};
+use super::wire::{Known, Wire};
 use super::{Context, Outcome, Schema, Subject, Timeline, Trace, WaitSplit};
 use crate::event::{
-    Answer, Attempt, AttemptId, Certificate, DnsSource, Endpoints, Event, Evidence, Fact, Failure, Mark, Moment, Phase,
-    QueryId, Question, RequestHead, ResponseHead, TlsSession, TransportCounters,
+    Answer, Attempt, AttemptId, Certificate, Direction, DnsSource, Endpoints, Event, Evidence, Fact, Failure, Mark,
+    Moment, Phase, QueryId, Question, RequestHead, ResponseHead, Side, TlsSession, TransportCounters,
+    Wire as SeenOnWire,
 };
 use crate::target::Secrets;
 use crate::time::{Monotonic, Nanos, Timestamp};
@@ -25,19 +28,21 @@ impl Trace {
     /// has no phases.
     #[must_use]
     pub fn assemble(subject: Subject, context: &Context, events: impl IntoIterator<Item = Event>) -> Self {
-        let (moments, facts) = gather(events);
+        let (moments, mut facts) = gather(events);
         let start = moments.start();
         let failure = facts.failure.clone();
         let timeline = Timeline::new(start, phase_ends(&moments, failure.as_ref()));
         let at = |moment| moments.best(moment).map(|mark| mark.at.since(start.at));
 
-        let wait = wait_split(&timeline, &moments, &facts);
+        let wire = facts.wire.take().map(|seen| wire(*seen, start, &timeline, &moments));
+        let wait = wait_split(&timeline, &moments, &facts, wire.as_ref());
         let trace = Self {
             schema: Schema::Trace1,
             subject,
             started_at: context.clock.to_realtime(start.at),
             outcome: failure.map_or(Outcome::Complete, Outcome::Failed),
             wait,
+            wire,
             client: Client {
                 lag: moments.lag(facts.resolution_delay),
                 queue: moments.queue(),
@@ -146,6 +151,7 @@ struct Facts {
     response: Option<ResponseHead>,
     body_bytes: u64,
     transport: Option<TransportCounters>,
+    wire: Option<Box<SeenOnWire>>,
     failure: Option<Failure>,
 }
 
@@ -166,7 +172,7 @@ impl Facts {
             Fact::Response(head) => self.response = Some(head),
             Fact::BodyBytes(bytes) => self.body_bytes = bytes,
             Fact::Transport(counters) => self.transport = Some(counters),
-            Fact::Wire(_) => {}
+            Fact::Wire(seen) => self.wire = Some(seen),
             Fact::Failed(failure) => self.failure = Some(failure),
         }
     }
@@ -195,14 +201,42 @@ fn phase_ends(moments: &Moments, failure: Option<&Failure>) -> Vec<(Phase, Mark)
         .collect()
 }
 
-fn wait_split(timeline: &Timeline, moments: &Moments, facts: &Facts) -> Option<WaitSplit> {
+fn wire(seen: SeenOnWire, start: Mark, timeline: &Timeline, moments: &Moments) -> Wire {
+    let known = Known {
+        start: start.at,
+        timeline,
+        client_hello: moments.best(Moment::ClientHello),
+        server_hello: moments.best(Moment::ServerHello),
+        secured: moments.best(Moment::End(Phase::Tls)),
+    };
+    Wire::new(seen, &known)
+}
+
+fn wait_split(timeline: &Timeline, moments: &Moments, facts: &Facts, wire: Option<&Wire>) -> Option<WaitSplit> {
     facts.response.as_ref()?;
     let span = timeline.span(Phase::Wait)?;
-    let from_counters = facts.transport.and_then(|counters| counters.min_rtt);
-    let min_rtt = [from_counters, facts.syn_round_trip].into_iter().flatten().min()?;
+    let lost = |directions: &[Direction]| {
+        wire.map_or(Nanos::ZERO, |wire| wire.lost_within(span.start, span.end(), directions))
+    };
+    let wait = Waited {
+        length: span.duration,
+        error: span.error,
+        lost: lost(&[Direction::Sent, Direction::Received]),
+        lost_request: lost(&[Direction::Sent]),
+    };
+    if wire.is_some_and(|wire| wire.side == Side::Server) {
+        return Some(WaitSplit::at_server(wait));
+    }
     let sent: Timestamp<Monotonic> = moments.best(Moment::End(Phase::Send))?.at;
-    let acked = moments.best(Moment::RequestAcked).map(|mark| mark.at.since(sent));
-    Some(WaitSplit::estimate(span.duration, span.error, min_rtt, acked))
+    let smallest = facts.transport.and_then(|counters| counters.min_rtt);
+    let acked = moments.best(Moment::RequestAcked).map(|mark| {
+        let length = mark.at.since(sent);
+        if mark.source == Evidence::Wire { Acked::OnWire(length) } else { Acked::ByKernel(length) }
+    });
+    let syn = wire.and_then(|wire| wire.syn_rtt);
+    let by_kernel = facts.syn_round_trip.filter(|_| syn.is_none());
+    let known = RoundTrips { smallest: [smallest, by_kernel].into_iter().flatten().min(), syn, acked };
+    WaitSplit::estimate(wait, known)
 }
 
 fn dns(facts: &Facts, at: &impl Fn(Moment) -> Option<Nanos>) -> Option<Dns> {
@@ -430,7 +464,8 @@ mod tests {
             prop_assert_eq!(end, trace.total());
             prop_assert_eq!(trace.timeline.spans().map(|span| span.duration).sum::<Nanos>(), trace.total());
             if let Some(split) = &trace.wait {
-                prop_assert_eq!(split.network + split.server, trace.span(Phase::Wait).unwrap().duration);
+                let parts = split.network + split.server + split.retransmission.unwrap_or_default();
+                prop_assert_eq!(parts, trace.span(Phase::Wait).unwrap().duration);
                 prop_assert!(split.server_low <= split.server && split.server <= split.server_high);
             }
             let text = serde_json::to_string(&trace).unwrap();

@@ -13,6 +13,7 @@ mod sections;
 mod server_timing;
 mod timeline;
 mod wait;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational
 pub use server_timing::ServerMetric;
 pub use timeline::{Span, Timeline, TimelineError};
 pub use wait::{Method, WaitSplit};
+pub use wire::{Cause, Delay, PhasePackets, Wire};
 
 /// Everything known of one request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,9 @@ pub struct Trace {
     /// The kernel's counters; absent where it keeps none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<TransportCounters>,
+    /// What was captured of the connection; absent without a capture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
     /// What this program itself cost.
     pub client: Client,
     /// What the server says of its own time.

@@ -79,7 +79,7 @@ impl Run {
 /// All runs of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Runs {
-    runs: Vec<Run>,
+    list: Vec<Run>,
     /// Which way bytes go in this flight.
     flight: Option<Direction>,
     /// Where in the list this flight's run of each direction is.
@@ -91,12 +91,12 @@ pub(super) struct Runs {
 impl Runs {
     /// Flights, in at most `limit` runs.
     pub(super) const fn of_flights(limit: usize) -> Self {
-        Self { runs: Vec::new(), flight: None, open: [None; 2], single: SINGLE, limit }
+        Self { list: Vec::new(), flight: None, open: [None; 2], single: SINGLE, limit }
     }
 
     /// Single packets, up to `limit` of them.
     pub(super) const fn of_packets(limit: usize) -> Self {
-        Self { runs: Vec::new(), flight: None, open: [None; 2], single: limit, limit }
+        Self { list: Vec::new(), flight: None, open: [None; 2], single: limit, limit }
     }
 
     /// Counts one packet.
@@ -107,34 +107,34 @@ impl Runs {
             self.open = [None; 2];
         }
         let slot = usize::from(packet.direction == Direction::Received);
-        if self.runs.len() >= self.single
-            && let Some(run) = self.open[slot].and_then(|index| self.runs.get_mut(index))
+        if self.list.len() >= self.single
+            && let Some(run) = self.open[slot].and_then(|index| self.list.get_mut(index))
         {
             run.join(&packet);
             return;
         }
-        if self.runs.len() >= self.limit {
+        if self.list.len() >= self.limit {
             self.thin();
         }
-        self.open[slot] = Some(self.runs.len());
-        self.runs.push(packet);
+        self.open[slot] = Some(self.list.len());
+        self.list.push(packet);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter()
+        self.list.iter()
     }
 
     /// Lets go of what ended before `before`.
     pub(super) fn forget(&mut self, before: Timestamp<Realtime>) {
-        self.runs.retain(|run| run.end >= before);
+        self.list.retain(|run| run.end >= before);
         self.open = [None; 2];
     }
 
     #[cold]
     fn thin(&mut self) {
-        let recent = self.runs.split_off(self.runs.len() / 2);
+        let recent = self.list.split_off(self.list.len() / 2);
         let mut older: Vec<Run> = Vec::with_capacity(self.limit);
-        for pair in self.runs.chunks(4) {
+        for pair in self.list.chunks(4) {
             for direction in [Direction::Sent, Direction::Received] {
                 let same = pair.iter().filter(|run| run.direction == direction).copied();
                 older.extend(same.reduce(|mut run, later| {
@@ -144,7 +144,7 @@ impl Runs {
             }
         }
         older.extend(recent);
-        self.runs = older;
+        self.list = older;
         self.open = [None; 2];
     }
 }
@@ -161,7 +161,7 @@ mod tests {
             let bytes = if direction == Direction::Received { 1_000 } else { 0 };
             runs.record(Run::new(Timestamp::from_nanos(u64::from(index)), direction, bytes, Remark::None));
         }
-        assert!(runs.runs.len() <= SINGLE + 2, "{}", runs.runs.len());
+        assert!(runs.list.len() <= SINGLE + 2, "{}", runs.list.len());
         let packets: u64 = runs.iter().map(|run| run.counts().packets).sum();
         assert_eq!(packets, 10_000);
     }
@@ -172,12 +172,12 @@ mod tests {
         for index in 0..10_000_u32 {
             let direction = if index % 2 == 0 { Direction::Sent } else { Direction::Received };
             runs.record(Run::new(Timestamp::from_nanos(u64::from(index)), direction, 1, Remark::None));
-            assert!(runs.runs.len() <= 64);
+            assert!(runs.list.len() <= 64);
         }
         let bytes: u64 = runs.iter().map(|run| run.counts().bytes).sum();
         assert_eq!(bytes, 10_000);
         assert!(
-            runs.runs.windows(2).all(|pair| pair[0].start <= pair[1].start || pair[0].direction != pair[1].direction)
+            runs.list.windows(2).all(|pair| pair[0].start <= pair[1].start || pair[0].direction != pair[1].direction)
         );
     }
 }
