@@ -209,8 +209,9 @@ impl Gather {
 
     /// The interfaces that the file has named so far.
     pub(super) fn interfaces(&mut self, interfaces: &[Interface]) {
-        let known = self.interfaces.len();
-        self.interfaces.extend(interfaces.iter().skip(known).map(|interface| interface.name.clone()));
+        if let Some(new) = interfaces.get(self.interfaces.len()..) {
+            self.interfaces.extend(new.iter().map(|interface| interface.name.clone()));
+        }
     }
 
     /// There is text that should be written now.

@@ -125,8 +125,8 @@ impl Reading<'_> {
                     return Ok(());
                 }
                 progress.at(reader.packets(), reader.offset(), console);
-                gather.interfaces(reader.interfaces());
             }
+            gather.interfaces(reader.interfaces());
             let captured = match reader.next() {
                 Ok(Some(captured)) => captured,
                 Ok(None) => return Ok(()),

@@ -282,6 +282,9 @@ impl Flow {
         let now = self.closing == Closing::Now;
         if now {
             self.closing = Closing::Closed;
+            // What follows are stragglers, and there may be many flows that wait for them: a copy has no room to spare.
+            self.conversation.forget(Timestamp::from_nanos(u64::MAX));
+            self.conversation = self.conversation.clone();
         }
         now
     }
