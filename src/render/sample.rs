@@ -160,6 +160,60 @@ pub(crate) fn troubled() -> Trace {
     )
 }
 
+/// A request that was lost and sent again, as captured.
+pub(crate) fn repeated() -> Trace {
+    let phases = [
+        ("connect", 1_016_012_000, "wire", 900),
+        ("send", 41_000, "wire", 900),
+        ("wait", 231_000_000, "wire", 900),
+        ("receive", 25_000_000, "wire", 900),
+    ];
+    let counts = |packets: u64, bytes: u64, retransmitted: u64, out_of_order: u64| {
+        json!({"packets": packets, "bytes": bytes, "retransmitted": retransmitted, "out_of_order": out_of_order,
+            "duplicate_acks": 0, "zero_windows": 0})
+    };
+    let packet = |at: u64, direction: &str, flags: &str, sequence: u64, bytes: u32, note: Value| {
+        json!({"at_ns": at, "direction": direction, "flags": flags, "sequence": sequence, "acknowledgement": 1,
+            "bytes": bytes, "window": 64_256, "note": note})
+    };
+    trace(
+        10,
+        "http://192.0.2.80/report",
+        &phases,
+        json!({
+            "connect": {"reused": false, "local": "192.0.2.10:51400", "remote": "192.0.2.80:80", "attempts": [
+                {"address": "192.0.2.80:80", "start_ns": 0, "duration_ns": 1_016_012_000, "result": "won", "error": null}]},
+            "response": {"status": 200, "version": "HTTP/1.1", "header_bytes": 120, "body_bytes": 30_000, "headers": [],
+                "informational": []},
+            "wait": {"network_ns": 16_012_000, "server_ns": 11_988_000, "server_low_ns": 11_900_000,
+                "server_high_ns": 11_990_000, "retransmission_ns": 203_000_000, "method": "request_ack"},
+            "wire": {"interface": "eth0", "side": "client", "captured": 42, "dropped": 0, "ttl": 57,
+                "client": {"mss": 1460, "window_scale": 7, "sack": true, "timestamps": true, "ecn": true},
+                "server": {"mss": 1400, "window_scale": 9, "sack": true, "timestamps": true, "ecn": true},
+                "sent": counts(17, 400, 2, 0), "received": counts(25, 30_120, 0, 1),
+                "phases": [{"phase": "connect", "sent_packets": 2, "sent_bytes": 0, "received_packets": 1, "received_bytes": 0}],
+                "delays": [
+                    {"phase": "connect", "cause": "lost_syn", "start_ns": 0, "duration_ns": 1_000_000_000, "recovery": "timeout"},
+                    {"phase": "wait", "cause": "lost_request", "start_ns": 1_016_053_000, "duration_ns": 203_000_000,
+                        "recovery": "timeout"},
+                    {"phase": "receive", "cause": "reordering", "start_ns": 1_250_000_000, "duration_ns": 1_000_000},
+                    {"phase": "receive", "cause": "reordering", "start_ns": 1_256_000_000, "duration_ns": 500_000},
+                    {"phase": "receive", "cause": "zero_window", "start_ns": 1_260_000_000, "duration_ns": 4_000_000},
+                ],
+                "packets": [
+                    packet(0, "sent", "S", 0, 0, Value::Null),
+                    packet(1_000_000_000, "sent", "S", 0, 0, json!("retransmission")),
+                    packet(1_016_012_000, "received", "SA", 0, 0, Value::Null),
+                    packet(1_016_053_000, "sent", "PA", 1, 200, Value::Null),
+                    packet(1_219_053_000, "sent", "PA", 1, 200, json!("retransmission")),
+                    packet(1_235_065_000, "received", "A", 1, 0, Value::Null),
+                    packet(1_247_053_000, "received", "PA", 1, 1_400, Value::Null),
+                    packet(1_272_053_000, "received", "PA", 1_401, 1_400, Value::Null),
+                ]},
+        }),
+    )
+}
+
 /// Two requests: a redirect and what it leads to, on a new connection.
 pub(crate) fn redirected() -> Vec<Trace> {
     let connect = |local: &str, remote: &str| {
@@ -282,6 +336,7 @@ pub(crate) fn all() -> Vec<Trace> {
         expired(),
         hostile(),
         trace(9, "http://a/", &[], json!({})),
+        repeated(),
     ];
     traces.extend(redirected());
     traces

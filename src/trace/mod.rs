@@ -20,7 +20,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::TransportCounters;
-pub use crate::event::{Evidence, Failure, FailureCode, Phase};
+pub use crate::event::{
+    Direction, Evidence, Failure, FailureCode, PacketCounts, PacketNote, PacketRow, Phase, Recovery, Side, TcpOffer,
+};
 use crate::target::Secrets;
 use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
 pub use id::{TraceId, TraceIdError};

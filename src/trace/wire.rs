@@ -120,21 +120,21 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The words used on the terminal: what is waited for.
+    /// The words used on the terminal.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::LostSyn => "a lost SYN",
-            Self::LostSynAck => "a lost SYN-ACK",
-            Self::LostSynOrSynAck => "a lost SYN or SYN-ACK",
-            Self::LostClientHello => "a lost ClientHello",
-            Self::LostServerHello => "a lost ServerHello",
-            Self::LostHandshake => "lost bytes of the TLS handshake",
-            Self::LostRequest => "lost bytes of the request",
-            Self::LostResponse => "lost bytes of the response",
-            Self::ZeroWindow => "a closed window",
-            Self::Reordering => "reordered packets",
-            Self::UnknownRetransmission => "an unneeded retransmission",
+            Self::LostSyn => "SYN lost",
+            Self::LostSynAck => "SYN-ACK lost",
+            Self::LostSynOrSynAck => "SYN or SYN-ACK lost",
+            Self::LostClientHello => "ClientHello lost",
+            Self::LostServerHello => "ServerHello lost",
+            Self::LostHandshake => "part of the TLS handshake lost",
+            Self::LostRequest => "request lost",
+            Self::LostResponse => "part of the response lost",
+            Self::ZeroWindow => "window closed",
+            Self::Reordering => "packets overtaken",
+            Self::UnknownRetransmission => "sent again needlessly",
         }
     }
 

@@ -166,7 +166,7 @@ impl Conversation {
         own.last_at = Some(at);
         other.answered_at = Some(at);
         if tcp.flags.ack() {
-            own.said = Some((tcp.acknowledgement, window));
+            own.said = Some((tcp.acknowledgement, tcp.window));
         }
         self.is_reset |= what == What::Reset;
         if direction == Direction::Sent && tcp.flags.ack() {

@@ -2,10 +2,12 @@
 //!
 //! Packets are judged as tshark judges them, but for what it gets wrong because it compares whole packets and not bytes:
 //! - A packet that fills a hole was overtaken if it comes within three quarters of a round trip of when the hole showed, and
-//!   was sent again otherwise. tshark measures from the highest packet so far, which in a steady stream is always recent.
+//!   was sent again otherwise. tshark measures from the highest packet so far, which in a steady stream is always recent, and
+//!   takes any that acknowledgements had asked for within 20 ms for sent again, however soon it comes.
 //! - A packet that repeats a part of a larger one (as a sender's own capture has it, before the network card splits it) was
 //!   sent again. tshark knows only equal packets, and may call it out of order.
-//! - A single byte that has not been acknowledged is no keep-alive.
+//! - A single byte that has not been acknowledged is no keep-alive, and what looks like one while the window is closed is a
+//!   probe of the window: Linux probes so.
 
 use super::handshake::{Handshake, Opening};
 use super::ledger::{Advance, Recorded};
@@ -145,7 +147,7 @@ impl<'a> Placed<'_, 'a> {
         let behind_all = own.ledger.end() + u64::from(own.end.is_some());
         let is_next = self.start == behind_all.cast_signed();
         let is_same = self.tcp.flags.ack() && acknowledgement == self.tcp.acknowledgement && is_next;
-        match (is_same, self.window) {
+        match (is_same, self.tcp.window) {
             (false, _) | (true, 0) => What::Ack,
             (true, now) if now != window => What::WindowUpdate,
             (true, _) if other.asks_alive => What::Ack,

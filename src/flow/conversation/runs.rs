@@ -7,7 +7,7 @@ use crate::event::{Direction, PacketCounts};
 use crate::time::{Realtime, Timestamp};
 
 /// This many runs are single packets, even where flights suffice: enough for a handshake and the beginning of an exchange.
-const SINGLE: usize = 48;
+const SINGLE: usize = 24;
 
 /// Packets that went one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

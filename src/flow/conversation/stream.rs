@@ -32,8 +32,8 @@ pub(super) struct Stream {
     pub(super) room: Room,
     /// Time to live of its first packet.
     pub(super) ttl: Option<u8>,
-    /// The last acknowledgement number and window that the *sender* of this stream sent for the other one.
-    pub(super) said: Option<(u32, u32)>,
+    /// The last acknowledgement number and unscaled window that the *sender* of this stream sent for the other one.
+    pub(super) said: Option<(u32, u16)>,
     /// Its last packet asked whether the other end is there.
     pub(super) asks_alive: bool,
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::event::{Endpoints, Event, Evidence, Fact, FailureCode, Mark, Moment, ResponseHead, TransportCounters};
+use crate::event::{
+    Direction, Endpoints, Event, Evidence, Fact, FailureCode, Mark, Moment, PacketNote, PacketRow, ResponseHead, Side,
+    TransportCounters, Trouble, Wire, WireDelay,
+};
 use crate::target::Secrets;
 use crate::time::{ClockPair, ClockSync, Nanos, Timestamp};
 use crate::trace::{Context, Failure, Phase, Subject, Trace, TraceId};
@@ -81,12 +84,48 @@ pub(super) fn any_trace() -> impl Strategy<Value = Trace> {
                 ]
                 .map(Event::Learned),
             );
+            if status % 2 == 0 {
+                events.push(Event::Learned(Fact::Wire(Box::new(wire(&instants)))));
+            }
             if let Some(failure) = failure {
                 events.extend([seen(Moment::Failed, at), Event::Learned(Fact::Failed(failure))]);
             }
             Trace::assemble(subject, &context(), events)
         },
     )
+}
+
+/// Packets and losses at any instants.
+fn wire(instants: &[u64]) -> Wire {
+    let at = |index: usize| Timestamp::from_nanos(instants[index]);
+    let row = |(index, at): (usize, &u64)| PacketRow {
+        at: Timestamp::from_nanos(*at),
+        direction: if index % 2 == 0 { Direction::Sent } else { Direction::Received },
+        flags: "A".to_owned(),
+        sequence: 1,
+        acknowledgement: 1,
+        bytes: 0,
+        window: 0,
+        note: (index % 3 == 0).then_some(PacketNote::Retransmission),
+    };
+    let delay = |trouble, start, end| WireDelay { trouble, direction: Direction::Sent, start, end, recovery: None };
+    Wire {
+        interface: None,
+        side: Side::Client,
+        captured: 0,
+        dropped: None,
+        syn_round_trip: None,
+        ttl: None,
+        client: None,
+        server: None,
+        runs: Vec::new(),
+        delays: vec![
+            delay(Trouble::LostBytes, at(0).min(at(1)), at(0).max(at(1))),
+            delay(Trouble::Unexplained, at(2), at(2)),
+            delay(Trouble::ZeroWindow, at(3), at(3)),
+        ],
+        packets: Some(instants.iter().enumerate().map(row).collect()),
+    }
 }
 
 /// One to forty of them, some of which follow a redirect.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Sheet};
 use super::geometry::{Label, Rect};
-use super::layout::{self, Key, Keyed, Layout, MarkKind, Row};
-use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, of_phase};
+use super::layout::{self, Key, Keyed, Layout, MarkKind, Row, TickKind};
+use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, Rgb, of_phase};
 use super::scale::milliseconds;
 use super::{ChartError, ChartOptions, DrawFailure, Svg};
 use crate::event::Phase;
@@ -93,6 +93,15 @@ fn draw_row(row: &Row, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
             canvas.fill(&upright(border.x, border.y, border.bottom(), 1.0), PAPER)?;
         }
     }
+    for band in &row.bar.bands {
+        lost(band, canvas)?;
+    }
+    if let Some(line) = &row.bar.packet_line {
+        canvas.fill(line, AXIS)?;
+    }
+    for tick in &row.bar.packets {
+        canvas.fill(&tick.rect, tick_colour(tick.kind))?;
+    }
     for mark in &row.bar.marks {
         draw_mark(mark.kind, mark.x, &row.bar.rect, canvas)?;
     }
@@ -121,6 +130,19 @@ fn hatch(rect: &Rect, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     let colour = of_phase(Phase::Wait);
     canvas.fill(rect, NETWORK_PAPER)?;
     rect.stripes(6.0, 2.2).iter().try_for_each(|stripe| canvas.polygon(stripe, colour))
+}
+
+/// Time lost on the wire: set off from the colour of its phase, whichever that is.
+fn lost(band: &Rect, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
+    canvas.fill(&Rect { height: band.height + 1.0, ..*band }, PAPER)?;
+    canvas.fill(band, FAILURE)
+}
+
+const fn tick_colour(kind: TickKind) -> Rgb {
+    match kind {
+        TickKind::Usual => MUTED,
+        TickKind::Repeated => FAILURE,
+    }
 }
 
 /// A line with ends, at height `y`.
@@ -154,6 +176,20 @@ fn keyed(entry: &Keyed, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
         Key::Bounds => {
             canvas.fill(symbol, of_phase(Phase::Wait))?;
             bounds(symbol.x + 1.0, symbol.right() - 1.0, y, canvas)?;
+        }
+        Key::Lost => {
+            canvas.fill(symbol, AXIS)?;
+            lost(&Rect { height: 4.0, ..*symbol }, canvas)?;
+        }
+        Key::Packets => {
+            canvas.fill(&Rect { y: y - 0.5, height: 1.0, ..*symbol }, AXIS)?;
+            for (x, top, kind) in [
+                (symbol.x + 2.0, y - 5.0, TickKind::Usual),
+                (x, y, TickKind::Usual),
+                (symbol.right() - 2.0, y - 5.0, TickKind::Repeated),
+            ] {
+                canvas.fill(&upright(x, top, top + 5.0, 1.2), tick_colour(kind))?;
+            }
         }
         Key::Mark(MarkKind::RoundTrip) => {
             for x in [symbol.x + 2.0, x, symbol.right() - 2.0] {
@@ -245,6 +281,20 @@ mod tests {
         // The cold start's wait alone is some 800 by 26 nominal pixels.
         assert!(blue.count() > 4 * 700 * 20);
         assert_eq!(picture.pixel(1, 1).map(|pixel| (pixel.red(), pixel.alpha())), Some((255, 255)));
+    }
+
+    #[test]
+    fn packets_stand_below_the_bar_and_losses_in_it() {
+        let mut trace = crate::render::sample::repeated();
+        let svg = chart(std::slice::from_ref(&trace));
+        let red = |svg: &Svg| svg.as_str().matches(&format!("fill=\"{}\"", FAILURE.hex())).count();
+        // Five losses, two packets that were sent again, and three symbols that explain them.
+        assert_eq!(red(&svg), 5 + 2 + 3);
+        for expect in ["retransmission 203", "lost on the wire", "packets sent, received, sent again"] {
+            assert!(svg.as_str().contains(expect), "{expect}");
+        }
+        (trace.wire, trace.wait) = (None, None);
+        assert_eq!(red(&chart(&[trace])), 0);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod facts;
 mod flows;
 mod line;
 mod table;
+mod wire;
 
 use bar::Scale;
 pub use flows::{FlowRow, flow_table};
@@ -137,6 +138,7 @@ impl<'a> Page<'a> {
         for span in trace.timeline.spans() {
             let failed = trace.failure().is_some_and(|failure| failure.phase == span.phase);
             lines.push(self.phase(offset, &span, if failed { "✗" } else { "" }));
+            lines.extend(trace.wire.iter().flat_map(|wire| wire::delays(wire, span.phase, self.style)));
             if let (Phase::Wait, Some(split)) = (span.phase, &trace.wait) {
                 lines.extend(self.split(split));
             }
@@ -147,6 +149,7 @@ impl<'a> Page<'a> {
         lines.extend(trace.failure().into_iter().flat_map(|failure| self.failure(failure)));
         lines.extend(trace.dns.iter().flat_map(|dns| dns::lines(dns, self.style)));
         lines.extend(trace.connect.iter().flat_map(|connect| facts::connect(connect, trace, self.style)));
+        lines.extend(trace.wire.iter().flat_map(|wire| wire::lines(wire, self.style)));
         lines.extend(trace.tls.iter().flat_map(|tls| facts::tls(tls, trace.started_at, self.style)));
         if trace.request.is_some() || trace.response.is_some() {
             lines.extend(facts::http(trace, self.style));

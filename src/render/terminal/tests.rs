@@ -91,6 +91,27 @@ fn redirects_stand_behind_each_other_and_a_table_compares() {
 }
 
 #[test]
+fn time_lost_on_the_wire_is_named_under_its_phase() {
+    check_lines(
+        sample::repeated(),
+        UNICODE,
+        &["  connect", "  wait", "  └", "  receive", "  wire", "          "],
+        &[
+            "  connect █████████████████████████████████████████▌           1016.012 ms  wire",
+            "  └ of which 1000.000 ms waiting for a retransmission (RTO): SYN lost",
+            "  wait                                             ▐████████▉   231.000 ms  wire",
+            "  └ of which 203.000 ms waiting for a retransmission (RTO): request lost",
+            "  └ network 16.012 ms · server 12.0 ms (11.9 – 12.0) · est. by request_ack",
+            "  receive                                                   ▕█   25.000 ms  wire",
+            "  └ of which 1.500 ms waiting for packets that were overtaken · 2 times",
+            "  └ of which 4.000 ms waiting for the receiver to have room",
+            "  wire    17 packets sent (400 B), 25 received (30.1 kB) · 2 retransmitted",
+            "          1 out of order · MSS 1460/1400 · ECN · TTL 57 · eth0",
+        ],
+    );
+}
+
+#[test]
 fn the_ascii_twin() {
     check_lines(
         sample::secure(),

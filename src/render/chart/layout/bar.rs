@@ -5,6 +5,7 @@
 //! less than one sliver for each.
 
 use super::super::geometry::Rect;
+use super::packets::{self, Tick};
 use crate::event::Phase;
 use crate::time::Nanos;
 use crate::trace::{Span, Trace, WaitSplit};
@@ -29,6 +30,12 @@ pub(in crate::render::chart) struct Bar {
     pub(in crate::render::chart) segments: Vec<Segment>,
     /// Instants within them, in order of their kind, then of time.
     pub(in crate::render::chart) marks: Vec<Mark>,
+    /// The time that was lost on the wire, where packets were captured.
+    pub(in crate::render::chart) bands: Vec<Rect>,
+    /// The line below the bar that packets stand on, where a list of them was asked for.
+    pub(in crate::render::chart) packet_line: Option<Rect>,
+    /// The packets.
+    pub(in crate::render::chart) packets: Vec<Tick>,
 }
 
 /// A phase in a bar.
@@ -67,9 +74,24 @@ pub(in crate::render::chart) enum MarkKind {
     Informational,
 }
 
+/// Whether there is room for packets below the bars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PacketStrip {
+    /// There is.
+    Shown,
+    /// There is none, or there are no packets.
+    Absent,
+}
+
 impl Bar {
     /// The bar of `trace`, from `(x, y)` on.
-    pub(super) fn new(trace: &Trace, (x, y): (f64, f64), height: f64, pixels_per_ms: f64) -> Self {
+    pub(super) fn new(
+        trace: &Trace,
+        (x, y): (f64, f64),
+        height: f64,
+        packets: PacketStrip,
+        pixels_per_ms: f64,
+    ) -> Self {
         let lengths: Vec<f64> =
             trace.timeline.spans().map(|span| span.duration.as_millis_f64() * pixels_per_ms).collect();
         let mut left = x;
@@ -84,8 +106,17 @@ impl Bar {
                 Segment { span, rect, split: wait.and_then(|wait| Split::new(wait, &span, &rect)) }
             })
             .collect();
-        let marks = marks(trace, &segments);
-        Self { rect: Rect { x, y, width: left - x, height }, segments, marks }
+        let rect = Rect { x, y, width: left - x, height };
+        let packet_line = packets::line(trace, &rect).filter(|_| packets == PacketStrip::Shown);
+        let mut marks = marks(trace, &segments);
+        let mut ticks = Vec::new();
+        if packet_line.is_some() {
+            // Both stand below the bar, and packets show round trips better.
+            marks.retain(|mark| mark.kind != MarkKind::RoundTrip);
+            ticks = packets::ticks(trace, &segments, &rect);
+        }
+        let bands = packets::bands(trace, &segments, &rect);
+        Self { rect, segments, marks, bands, packet_line, packets: ticks }
     }
 }
 
@@ -115,7 +146,7 @@ fn widths(lengths: &[f64]) -> Vec<f64> {
 
 impl Segment {
     /// The place of an instant, counted from the trace's start.
-    fn place(&self, at: Nanos) -> Option<f64> {
+    pub(super) fn place(&self, at: Nanos) -> Option<f64> {
         (self.span.start <= at && at <= self.span.end())
             .then(|| self.rect.x + self.rect.width * share(at.saturating_sub(self.span.start), self.span.duration))
     }
@@ -127,7 +158,8 @@ fn share(part: Nanos, whole: Nanos) -> f64 {
 }
 
 impl Split {
-    /// Drawn with the network's share first. On the wire half of it comes last, but how a round trip divides is not known.
+    /// Drawn with the network's share before the server's. On the wire half of it comes last, but how a round trip divides is
+    /// not known. What was lost comes before both, though it may have been the response.
     fn new(wait: &WaitSplit, span: &Span, rect: &Rect) -> Option<Self> {
         if rect.width < 2.0 * SLIVER {
             return None;
@@ -136,7 +168,7 @@ impl Split {
         let border = before_end(wait.server);
         let bounds = (before_end(wait.server_high), before_end(wait.server_low));
         Some(Self {
-            network: rect.between(rect.x, border),
+            network: rect.between(before_end(wait.server + wait.network), border),
             server: rect.between(border, rect.right()),
             bounds: Some(bounds).filter(|(from, to)| to - from >= 3.0),
         })

@@ -78,8 +78,12 @@ pub(super) fn legend(rows: &[Row], room: f64) -> Vec<Keyed> {
     .filter(|(kind, _)| rows.iter().flat_map(|row| &row.bar.marks).any(|mark| mark.kind == *kind))
     .map(|(kind, text)| (Key::Mark(kind), text));
 
+    let lost = rows.iter().find(|row| !row.bar.bands.is_empty()).map(|_| (Key::Lost, "lost on the wire"));
+    let packets = rows.iter().find(|row| row.bar.packet_line.is_some());
+    let packets = packets.map(|_| (Key::Packets, "packets sent, received, sent again"));
+
     let phases: Vec<_> = phases.collect();
-    let signs: Vec<_> = network.into_iter().chain(bounds).chain(marks).collect();
+    let signs: Vec<_> = network.into_iter().chain(bounds).chain(lost).chain(marks).chain(packets).collect();
     let one_line: Vec<_> = phases.iter().chain(&signs).copied().collect();
     let line = legend_lines(&one_line, 0, room);
     if line.iter().all(|entry| entry.symbol.y <= line[0].symbol.y) {

@@ -6,13 +6,16 @@
 
 mod bar;
 mod frame;
+mod packets;
 mod writing;
 
 use std::collections::BTreeMap;
 
 pub(super) use bar::{Bar, MarkKind};
 pub(super) use frame::title;
+pub(super) use packets::TickKind;
 
+use bar::PacketStrip;
 use frame::Axis;
 
 use super::ChartOptions;
@@ -98,6 +101,10 @@ pub(super) enum Key {
     Bounds,
     /// A marked instant.
     Mark(MarkKind),
+    /// Time lost on the wire.
+    Lost,
+    /// Packets below a bar.
+    Packets,
 }
 
 /// Sizes that depend on how many rows there are.
@@ -116,13 +123,17 @@ struct Metrics {
     inside: f64,
     /// Size of what is written after the total or below the bar.
     note: f64,
+    /// From a bar to the line below it.
+    below_bar: f64,
+    packets: PacketStrip,
 }
 
 impl Metrics {
-    fn for_rows(rows: usize) -> Self {
+    fn for_rows(rows: usize, packets: PacketStrip) -> Self {
         let name = Font { size: 14.0, weight: Weight::SemiBold, ink: INK };
+        let below_bar = if packets == PacketStrip::Shown { packets::STRIP } else { BELOW_BAR };
         let roomy = Self {
-            pitch: 64.0,
+            pitch: 64.0 + below_bar - BELOW_BAR,
             above_bar: 9.0,
             bar: 26.0,
             name,
@@ -130,6 +141,8 @@ impl Metrics {
             total: name,
             inside: 12.5,
             note: 12.5,
+            below_bar,
+            packets,
         };
         let small = Font { size: 12.5, ..name };
         if rows <= MOST_ROOMY {
@@ -144,6 +157,8 @@ impl Metrics {
                 total: small,
                 inside: 12.0,
                 note: 12.0,
+                below_bar: BELOW_BAR,
+                packets: PacketStrip::Absent,
             }
         }
     }
@@ -152,7 +167,7 @@ impl Metrics {
 impl Layout {
     /// Lays out at least one trace.
     pub(super) fn new(traces: &[Trace], options: &ChartOptions) -> Self {
-        let metrics = Metrics::for_rows(traces.len());
+        let metrics = Metrics::for_rows(traces.len(), packet_strip(traces));
         let width = f64::from(options.width);
         let room = width - 2.0 * MARGIN;
 
@@ -235,9 +250,9 @@ impl Row {
         plot: &Rect,
         pixels_per_ms: f64,
     ) -> Self {
-        let bar = Bar::new(trace, (x, y + metrics.above_bar), metrics.bar, pixels_per_ms);
+        let bar = Bar::new(trace, (x, y + metrics.above_bar), metrics.bar, metrics.packets, pixels_per_ms);
         let middle = bar.rect.middle().1;
-        let second_middle = bar.rect.bottom() + SECOND_LINE / 2.0 + BELOW_BAR;
+        let second_middle = bar.rect.bottom() + SECOND_LINE / 2.0 + metrics.below_bar;
         let baselines = match metrics.second_line {
             Some(second) => [metrics.name.centred_on(middle), second.centred_on(second_middle)],
             None => [metrics.name.centred_on(middle); 2],
@@ -262,12 +277,18 @@ impl Row {
         });
         let verdict_end = bar.rect.right() + writing::verdict_width(&verdict) + 14.0;
         let room = match metrics.second_line {
-            Some(_) => Rect { y: bar.rect.bottom() + BELOW_BAR, height: SECOND_LINE, ..*plot },
+            Some(_) => Rect { y: bar.rect.bottom() + metrics.below_bar, height: SECOND_LINE, ..*plot },
             None => Rect { x: verdict_end, width: (plot.right() - verdict_end).max(0.0), ..bar.rect },
         };
         let beside = writing::beside(trace, &bar, &unwritten, metrics, &room, bar.rect.x);
         Self { heading, verdict: writing::place_verdict(verdict, &bar.rect), bar, inside, beside, cap }
     }
+}
+
+/// Whether any of the traces has packets to show.
+fn packet_strip(traces: &[Trace]) -> PacketStrip {
+    let lists = |trace: &Trace| trace.wire.as_ref().is_some_and(|wire| wire.packets.is_some());
+    if traces.iter().any(lists) { PacketStrip::Shown } else { PacketStrip::Absent }
 }
 
 /// When each trace starts on the chart's scale: one that a redirect led to, with the request before it standing above it,
@@ -355,6 +376,12 @@ mod tests {
         let bar = &row.bar;
         assert!(within(&bar.rect, &layout.plot), "a bar leaves the plot: {:?}", bar.rect);
         assert!(bar.marks.iter().all(|mark| mark.x >= bar.rect.x && mark.x <= bar.rect.right()), "{:?}", bar.marks);
+        let strip = Rect { y: bar.rect.bottom(), height: packets::STRIP, ..bar.rect };
+        let strip = Rect { x: strip.x - 1.0, width: strip.width + 2.0, ..strip };
+        for tick in &bar.packets {
+            assert!(within(&tick.rect, &strip), "a packet leaves the strip below its bar: {tick:?}");
+        }
+        assert!(bar.bands.iter().all(|band| within(band, &bar.rect)), "{:?}", bar.bands);
         for segment in &bar.segments {
             assert!(within(&segment.rect, &bar.rect) && segment.rect.width >= bar::SLIVER, "{segment:?}");
         }

@@ -98,7 +98,12 @@ pub(super) fn inside(segment: &Segment, size: f64) -> Option<Inside> {
     let time = milliseconds(segment.span.duration);
     let named = format!("{phase} {time}");
     let candidates = match segment.split {
-        Some(split) => vec![(named.clone(), split.server, None), (named, split.network, Some(NETWORK_PAPER))],
+        Some(split) => vec![
+            (named.clone(), split.server, None),
+            (named.clone(), split.network, Some(NETWORK_PAPER)),
+            // What was lost comes before both.
+            (named, segment.rect.between(segment.rect.x, split.network.x), None),
+        ],
         None => vec![(named, segment.rect, None), (time, segment.rect, None)],
     };
     candidates.into_iter().find_map(|(text, room, paper)| {
@@ -163,7 +168,10 @@ fn parts_of_wait(trace: &Trace, metrics: &Metrics) -> Vec<Item> {
         format!("{low}–{high}")
     };
     let network = Item { key: Key::Network, text: format!("network {}", milliseconds(wait.network)), duration: None };
-    vec![network, Item { key: Key::Server, text: format!("server {server}"), duration: None }]
+    let server = Item { key: Key::Server, text: format!("server {server}"), duration: None };
+    let lost = wait.retransmission.map(|lost| format!("retransmission {}", milliseconds(lost)));
+    let lost = lost.map(|text| Item { key: Key::Lost, text, duration: None });
+    [network, server].into_iter().chain(lost).collect()
 }
 
 fn item_width(item: &Item, font: &Font) -> f64 {
