@@ -29,7 +29,15 @@ impl Capture {
         Self { writer, interface }
     }
 
-    fn packet(&mut self, millis: u64, from: SocketAddr, to: SocketAddr, flags: TcpFlags, numbers: [u32; 2], payload: &[u8]) {
+    fn packet(
+        &mut self,
+        millis: u64,
+        from: SocketAddr,
+        to: SocketAddr,
+        flags: TcpFlags,
+        numbers: [u32; 2],
+        payload: &[u8],
+    ) {
         let options = OptionBytes::new();
         let tcp = Tcp {
             source: from.port(),
