@@ -19,6 +19,7 @@ mod hops;
 mod interrupt;
 mod lab;
 mod outlet;
+pub mod pcap;
 mod trace;
 mod verdict;
 
@@ -109,6 +110,22 @@ enum CommandError {
     /// Standard output or error cannot be written.
     #[error("cannot print")]
     Print(#[source] std::io::Error),
+    /// A capture file cannot be read, or only up to here.
+    #[error("{file}")]
+    CaptureFile {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and where.
+        source: crate::packet::file::CaptureFileError,
+    },
+    /// There is no such flow.
+    #[error("no flow {wanted} is shown: the capture has {flows}")]
+    NoFlow {
+        /// The number asked for.
+        wanted: u64,
+        /// How many flows there are.
+        flows: u64,
+    },
     /// Ctrl-C cannot be caught.
     #[error("cannot catch Ctrl-C")]
     Signals(#[source] std::io::Error),
@@ -143,6 +160,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match command {
         Command::Trace(args) => trace::run(*args, &mut console),
+        Command::Pcap(args) => pcap::run(*args, &mut console),
         Command::Chart(args) => chart::run(&args),
         Command::Lab(args) => lab::run(&args, &mut console),
         Command::Demo(args) => demo::run(&args, &mut console),

@@ -9,9 +9,11 @@
 //! Deliberately absent: what the bytes mean, reading captures, and phases.
 
 mod conversation;
+pub mod exchange;
 mod landmark;
 #[cfg(test)]
 pub(crate) mod script;
+pub mod table;
 
 use std::fmt;
 use std::net::SocketAddr;

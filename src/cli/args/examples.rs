@@ -45,6 +45,18 @@ EXAMPLES
   wirefall chart waterfall traces.jsonl -o waterfall.svg
   wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png";
 
+pub(super) const PCAP: &str = "\
+EXAMPLES
+  wirefall pcap slow.pcap                                    a table of flows, the slowest first
+  wirefall pcap slow.pcapng.zst --flow 7                     one of them, phase by phase
+  wirefall pcap day.pcap --filter 'sni *.example.com and not port 8443'
+  wirefall pcap server.pcap --side server --format jsonl --save traces.jsonl
+  tcpdump -i eth0 -w - tcp or port 53 | wirefall pcap -
+  ssh host tcpdump -U -w - port 443 | wirefall pcap - --format jsonl
+
+What TLS encrypts is not read: such requests have the method ?, and their wait lasts from the last byte of the
+client to the first byte of the server that is not a handshake's, a session ticket's or an alert's.";
+
 pub(super) const COMPLETIONS: &str = "\
 EXAMPLES
   wirefall completions bash > /etc/bash_completion.d/wirefall

@@ -9,9 +9,9 @@ use std::sync::mpsc::Sender;
 use hickory_proto::rr::Name;
 
 use super::exchange::{Call, Exchanged, NoAnswer, Server, Wire};
-use super::message::{Record, parse_name, without_root};
 use super::{Update, tell};
 use crate::event::{Answer, Fact, Failure, FailureCode, Moment, Phase, QueryId, Question};
+use crate::message::dns::{Record, parse_name, without_root};
 use crate::probe::clock;
 use crate::probe::deadline::Deadline;
 use crate::probe::fault::fault;

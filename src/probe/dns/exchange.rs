@@ -8,9 +8,9 @@ use nix::poll::PollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 use url::Url;
 
-use super::message::{self, Record, Unusable};
 use crate::event::{Answer, DnsTransport, Failure, FailureCode, Mark, Phase};
 use crate::flow::Place;
+use crate::message::dns::{self as message, Record, Unusable};
 use crate::probe::clock;
 use crate::probe::connect::{self, Dialed};
 use crate::probe::deadline::{Deadline, Ended};

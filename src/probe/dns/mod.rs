@@ -8,7 +8,6 @@
 
 mod ask;
 mod exchange;
-mod message;
 mod system;
 
 use std::io::{self, Read, Write};
@@ -25,11 +24,11 @@ use super::recorder::Recorder;
 use super::tap::Tap;
 use super::tls::TlsClient;
 use crate::event::{DnsSource, Fact, Failure, FailureCode, Moment, Phase};
+use crate::message::dns::Record;
 use crate::target::{DnsServers, Family, Interface, Resolution};
 use crate::time::{ClockSync, Nanos};
 use ask::{Asker, FamilyAnswer};
 use exchange::Server;
-use message::Record;
 use system::System;
 
 /// How long an answer of the second family waits for one of the first (RFC 8305 §3, Resolution Delay).

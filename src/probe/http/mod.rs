@@ -2,7 +2,6 @@
 //!
 //! Both write into an [`ExchangeLog`] what they see, as they see it: a request that fails half-way leaves the half it had.
 
-mod chunked;
 mod coding;
 mod frames;
 mod h1;
@@ -23,9 +22,6 @@ use crate::time::ClockSync;
 pub(crate) use coding::BodySink;
 pub(crate) use head::{Head, RequestContext};
 pub(crate) use log::ExchangeLog;
-
-/// The longest response head that is accepted, all 1xx responses together.
-const LONGEST_HEAD: usize = 256 * 1_024;
 
 /// One request to be made, and where what comes of it goes.
 #[derive(Debug)]

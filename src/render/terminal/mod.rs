@@ -13,6 +13,7 @@
 mod bar;
 mod dns;
 mod facts;
+mod flows;
 mod hops;
 mod line;
 mod packets;
@@ -20,6 +21,7 @@ mod table;
 mod wire;
 
 use bar::Scale;
+pub use flows::{FlowRow, flow_table};
 use line::{Line, Paint, Paragraph, clip_middle, columns};
 
 use super::chain::placed;

@@ -19,12 +19,14 @@ mod capture;
 mod hops;
 mod network;
 mod output;
+mod pcap;
 mod request;
 
 pub use capture::CaptureArgs;
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
+pub use pcap::{PcapArgs, SideRule};
 pub use request::RequestArgs;
 
 /// Shows where the milliseconds of a request go
@@ -53,6 +55,9 @@ pub enum Command {
     /// Run the lab, trace it and draw what was measured
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// Read captures that were made elsewhere, as traces
+    #[command(after_help = examples::PCAP)]
+    Pcap(Box<PcapArgs>),
     /// Draw traces that were saved
     #[command(after_help = examples::CHART)]
     Chart(ChartArgs),

@@ -1,30 +1,13 @@
 //! One HTTP/1.1 response, read from whatever pieces it comes in (RFC 9112). Pure but for the sink that it is given.
 
-use crate::event::{Failure, FailureCode, Headers, Phase, ResponseHead};
+use crate::event::{Failure, FailureCode, Phase};
+use crate::message::http::{
+    Framing, LONGEST_HEAD, Method, begins_like, end_of_head, framing, is_final, keeps_alive, parse_response,
+};
 use crate::probe::fault::{self, fault};
-use crate::probe::http::LONGEST_HEAD;
-use crate::probe::http::chunked::ChunkedDecoder;
 use crate::probe::http::coding::BodySink;
 use crate::probe::http::log::ExchangeLog;
 use crate::probe::socket::{Arrival, Arrivals};
-
-/// How the end of a body is known (RFC 9112 §6.3).
-#[derive(Debug)]
-enum Framing {
-    Length(u64),
-    Chunked(ChunkedDecoder),
-    UntilClose,
-}
-
-/// What of the request's method decides about the body of its response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    /// Its response has no body, whatever its head says.
-    Head,
-    /// A 2xx opens a tunnel.
-    Connect,
-    Other,
-}
 
 #[derive(Debug)]
 enum State {
@@ -48,11 +31,7 @@ impl ResponseReader {
     pub(super) fn new(method: &str) -> Self {
         Self {
             state: State::Head(Vec::new()),
-            method: match method {
-                "HEAD" => Method::Head,
-                "CONNECT" => Method::Connect,
-                _ => Method::Other,
-            },
+            method: method.into(),
             heads_bytes: 0,
             head_began: None,
             keeps_alive: false,
@@ -111,7 +90,7 @@ impl ResponseReader {
         let State::Head(buffer) = &mut self.state else { return Ok(bytes) };
         let before = buffer.len();
         buffer.extend_from_slice(bytes);
-        if !b"HTTP/".iter().zip(buffer.iter()).all(|(expect, got)| expect == got) {
+        if !begins_like(buffer, b"HTTP/") {
             return Err(malformed(log.phase(), buffer));
         }
         let first = self.head_began.unwrap_or(arrivals.first);
@@ -119,14 +98,14 @@ impl ResponseReader {
         if is_final(buffer) {
             log.first_byte.get_or_insert(first);
         }
-        let length = head_length(buffer, before);
+        let length = end_of_head(buffer, before);
         if self.heads_bytes + length.unwrap_or(buffer.len()) > LONGEST_HEAD {
             let message = format!("the response's head is longer than {LONGEST_HEAD} bytes");
             return Err(fault(log.phase(), FailureCode::HttpHeadTooLarge, message));
         }
         let Some(length) = length else { return Ok(&[]) };
         self.heads_bytes += length;
-        let head = parse_head(&buffer[..length]).ok_or_else(|| malformed(log.phase(), buffer))?;
+        let head = parse_response(&buffer[..length]).ok_or_else(|| malformed(log.phase(), buffer))?;
         let (head_bytes, rest) = bytes.split_at(length - before);
         let last = arrivals.part(0..head_bytes.len()).last;
         self.head_began = None;
@@ -140,7 +119,8 @@ impl ResponseReader {
         log.last_byte = Some(last);
         // Kept before it is judged: a head that contradicts itself is still what the server said.
         let head = log.head.insert(head);
-        let framing = framing(head, self.method)?;
+        let framing = framing(head, self.method)
+            .map_err(|unclear| fault(Phase::Receive, FailureCode::HttpBadFraming, unclear.to_string()))?;
         self.keeps_alive = self.sent_all && keeps_alive(head) && !matches!(framing, Framing::UntilClose);
         sink.begin(head)?;
         self.state = match framing {
@@ -227,83 +207,6 @@ impl ResponseReader {
 fn malformed(phase: Phase, bytes: &[u8]) -> Failure {
     let shown: String = String::from_utf8_lossy(bytes).chars().take(24).flat_map(char::escape_debug).collect();
     fault(phase, FailureCode::HttpMalformed, format!("the answer is not HTTP: it begins with \"{shown}\""))
-}
-
-/// Whether what there is of a head has a status, and not that of a 1xx. 101 (RFC 9110 §15.2.2) ends a request.
-fn is_final(head: &[u8]) -> bool {
-    const STATUS_AT: usize = "HTTP/1.1 ".len();
-    head.get(STATUS_AT..STATUS_AT + 3)
-        .is_some_and(|status| status.iter().all(u8::is_ascii_digit) && (status[0] != b'1' || status == b"101"))
-}
-
-/// The length of a head whose end lies behind `searched` bytes: after an empty line (RFC 9112 §2.2 allows a bare LF).
-fn head_length(buffer: &[u8], searched: usize) -> Option<usize> {
-    let from = searched.saturating_sub(3);
-    (from..buffer.len()).find_map(|at| {
-        let rest = &buffer[at..];
-        if rest.starts_with(b"\n\r\n") {
-            Some(at + 3)
-        } else if rest.starts_with(b"\n\n") {
-            Some(at + 2)
-        } else {
-            None
-        }
-    })
-}
-
-fn parse_head(bytes: &[u8]) -> Option<ResponseHead> {
-    const MOST_FIELDS: usize = 1_024;
-    let mut fields = vec![httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut response = httparse::Response::new(&mut fields);
-    let parsed = httparse::ParserConfig::default()
-        .allow_spaces_after_header_name_in_responses(true)
-        .parse_response(&mut response, bytes);
-    match (parsed, response.code, response.version) {
-        (Ok(httparse::Status::Complete(_)), Some(status), Some(minor)) => Some(ResponseHead {
-            status,
-            version: format!("HTTP/1.{minor}"),
-            headers: response
-                .headers
-                .iter()
-                .map(|field| (field.name.to_ascii_lowercase(), String::from_utf8_lossy(field.value).into_owned()))
-                .collect(),
-            header_bytes: bytes.len() as u64,
-        }),
-        _ => None,
-    }
-}
-
-fn values<'h>(headers: &'h Headers, name: &'static str) -> impl Iterator<Item = &'h str> {
-    headers.iter().filter(move |(field, _)| field == name).flat_map(|(_, value)| value.split(',')).map(str::trim)
-}
-
-fn framing(head: &ResponseHead, method: Method) -> Result<Framing, Failure> {
-    let tunnel = method == Method::Connect && (200..300).contains(&head.status);
-    if tunnel || method == Method::Head || matches!(head.status, 101 | 204 | 304) {
-        return Ok(Framing::Length(0));
-    }
-    if values(&head.headers, "transfer-encoding").last().is_some_and(|last| last.eq_ignore_ascii_case("chunked")) {
-        return Ok(Framing::Chunked(ChunkedDecoder::default()));
-    }
-    if values(&head.headers, "transfer-encoding").next().is_some() {
-        return Ok(Framing::UntilClose);
-    }
-    let mut lengths = values(&head.headers, "content-length");
-    let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
-    let consistent = lengths.all(|length| length == first);
-    let digits = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
-    match first.parse() {
-        Ok(length) if consistent && digits => Ok(Framing::Length(length)),
-        _ => {
-            let message = format!("the length of the body is unclear: Content-Length is {first:?}");
-            Err(fault(Phase::Receive, FailureCode::HttpBadFraming, message))
-        }
-    }
-}
-
-fn keeps_alive(head: &ResponseHead) -> bool {
-    let says = |word: &str| values(&head.headers, "connection").any(|option| option.eq_ignore_ascii_case(word));
-    if head.version == "HTTP/1.0" { says("keep-alive") } else { !says("close") }
 }
 
 #[cfg(test)]

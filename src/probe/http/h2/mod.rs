@@ -17,8 +17,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 
-use super::{Call, Head, LONGEST_HEAD};
+use super::{Call, Head};
 use crate::event::{Failure, FailureCode, Phase, TransportCounters};
+use crate::message::http::LONGEST_HEAD;
 use crate::probe::deadline::Deadline;
 use crate::probe::fault::{self, fault};
 use crate::probe::stream::Stream;

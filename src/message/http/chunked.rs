@@ -1,11 +1,13 @@
-//! The chunked transfer coding (RFC 9112 §7.1), a byte stream at a time. Pure.
+//! The chunked transfer coding (RFC 9112 §7.1), a byte stream at a time.
+//!
+//! Deliberately absent: what trailers say.
 
 /// The longest chunk-size or trailer line that is accepted.
 const LONGEST_LINE: usize = 8 * 1_024;
 
 /// Takes chunk framing away.
 #[derive(Debug, Default)]
-pub(super) struct ChunkedDecoder {
+pub struct ChunkedDecoder {
     state: State,
     line: Vec<u8>,
 }
@@ -22,16 +24,22 @@ enum State {
 }
 
 /// The bytes are not chunks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotChunked;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body is not in chunks, as its head says")]
+pub struct NotChunked;
 
 impl ChunkedDecoder {
-    pub(super) fn is_done(&self) -> bool {
+    /// The last chunk and its trailers are over.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Takes bytes until the last chunk's trailers end; hands out what the chunks hold, and says how many it took.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) -> Result<usize, NotChunked> {
+    ///
+    /// # Errors
+    /// If they are no chunks.
+    pub fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) -> Result<usize, NotChunked> {
         let mut rest = bytes;
         while !rest.is_empty() && self.state != State::Done {
             rest = match self.state {
@@ -46,6 +54,24 @@ impl ChunkedDecoder {
             };
         }
         Ok(bytes.len() - rest.len())
+    }
+
+    /// Bytes that nobody saw. They can be passed over where they are inside a chunk, and its framing is lost elsewhere.
+    ///
+    /// # Errors
+    /// If they are not all inside the chunk.
+    pub fn skip(&mut self, length: u64) -> Result<(), NotChunked> {
+        match &mut self.state {
+            State::Bytes(left) if *left > length => {
+                *left -= length;
+                Ok(())
+            }
+            State::Bytes(left) if *left == length => {
+                self.state = State::End;
+                Ok(())
+            }
+            _ => Err(NotChunked),
+        }
     }
 
     /// Takes bytes up to a line end, and acts on the line once it is complete.

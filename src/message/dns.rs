@@ -1,4 +1,8 @@
-//! DNS questions as bytes, and bytes as answers (RFC 1035). Pure; any bytes give an answer or an error.
+//! DNS questions as bytes, and bytes as questions and answers (RFC 1035). Any bytes give a message or an error.
+//!
+//! [`decode`] is for one who asked and knows what; [`overhear`] for one who only listens.
+//!
+//! Deliberately absent: sending, waiting, and which answer belongs to which query.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -10,7 +14,7 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use crate::event::Answer;
 
 /// The size of answers over UDP that we are ready for (RFC 9715 recommends at most 1400; DNS flag day 2020: 1232).
-pub(super) const UDP_PAYLOAD: u16 = 1_232;
+pub(crate) const UDP_PAYLOAD: u16 = 1_232;
 /// Aliases followed before the chain is taken for a loop.
 const MOST_ALIASES: usize = 16;
 /// Addresses kept of one answer.
@@ -47,14 +51,14 @@ impl Record {
 pub(crate) struct NameError(String);
 
 /// An absolute name, with or without the root's dot.
-pub(super) fn parse_name(text: &str) -> Result<Name, NameError> {
+pub(crate) fn parse_name(text: &str) -> Result<Name, NameError> {
     let mut name = Name::from_str(text).or_else(|_| Name::from_ascii(text)).map_err(|_| NameError(text.to_owned()))?;
     name.set_fqdn(true);
     Ok(name)
 }
 
 /// The bytes of a query. Over HTTPS the id is 0, so that answers can be cached (RFC 8484 §4.1).
-pub(super) fn encode(id: u16, name: &Name, record: Record) -> Vec<u8> {
+pub(crate) fn encode(id: u16, name: &Name, record: Record) -> Vec<u8> {
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     message.add_query(Query::query(name.clone(), record.record_type()));
@@ -67,7 +71,7 @@ pub(super) fn encode(id: u16, name: &Name, record: Record) -> Vec<u8> {
 
 /// Why bytes are no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     /// The answer to this question by its id, but it cannot be read: no better one will follow.
     Malformed,
     /// Not a DNS message, and nothing says that it has to do with this question.
@@ -77,7 +81,7 @@ pub(super) enum Unusable {
 }
 
 /// The answer to `name`/`record` asked under `id`.
-pub(super) fn decode(bytes: &[u8], id: u16, name: &Name, record: Record) -> Result<Answer, Unusable> {
+pub(crate) fn decode(bytes: &[u8], id: u16, name: &Name, record: Record) -> Result<Answer, Unusable> {
     let Ok(message) = Message::from_vec(bytes) else { return unreadable(bytes, id) };
     let header = &message.metadata;
     let asked = |query: &Query| {
@@ -105,6 +109,66 @@ fn unreadable(bytes: &[u8], id: u16) -> Result<Answer, Unusable> {
         Ok(_) => Err(Unusable::Malformed),
         Err(_) => Err(Unusable::Noise),
     }
+}
+
+/// A question as it stands in a message that somebody else sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// The number that pairs a query with its answer.
+    pub id: u16,
+    /// The name in lower case (some resolvers mix the case on purpose), without the root's dot.
+    pub name: String,
+    /// The registry's mnemonic: `A`, `AAAA`, `HTTPS`, …
+    pub record_type: String,
+}
+
+/// A message that somebody else sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overheard {
+    /// A question.
+    Query(Asked),
+    /// What came back for it.
+    Reply(Asked, Answer),
+}
+
+/// Reads a message on its way between others. `None` where it is no DNS message with one question about the internet class,
+/// which is all that clients send; a message that was cut cannot be read.
+#[must_use]
+pub fn overhear(bytes: &[u8]) -> Option<Overheard> {
+    if !looks_like_dns(bytes) {
+        return None;
+    }
+    let message = Message::from_vec(bytes).ok()?;
+    let [query] = message.queries.as_slice() else { return None };
+    if query.query_class() != DNSClass::IN {
+        return None;
+    }
+    let asked = Asked {
+        id: message.metadata.id,
+        name: without_root(query.name()).to_ascii_lowercase(),
+        record_type: query.query_type().to_string(),
+    };
+    Some(match message.metadata.message_type {
+        MessageType::Query => Overheard::Query(asked),
+        MessageType::Response => Overheard::Reply(asked, follow(&message, query.name())),
+    })
+}
+
+/// Whether a header (RFC 1035 §4.1.1) is that of a standard query or of its answer: cheap enough for any datagram.
+#[must_use]
+pub fn looks_like_dns(bytes: &[u8]) -> bool {
+    /// A header, the shortest name, type and class.
+    const SHORTEST: usize = 12 + 1 + 4;
+    /// QR, and in the other direction OPCODE and the bit that must be zero.
+    const RESPONSE: u16 = 0x8000;
+    const MUST_BE_ZERO: u16 = 0x7840;
+    if bytes.len() < SHORTEST {
+        return false;
+    }
+    let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+    let (flags, questions, answers, authorities) = (word(2), word(4), word(6), word(8));
+    let plausible = flags & RESPONSE != 0 || (answers == 0 && authorities == 0);
+    flags & MUST_BE_ZERO == 0 && questions == 1 && plausible
 }
 
 /// Follows the chain of aliases from `name` through the answer section, in whatever order its records stand.
@@ -143,7 +207,7 @@ fn follow(message: &Message, name: &Name) -> Answer {
 }
 
 /// A name as people write it.
-pub(super) fn without_root(name: &Name) -> String {
+pub(crate) fn without_root(name: &Name) -> String {
     let text = name.to_ascii();
     text.strip_suffix('.').map_or_else(|| text.clone(), str::to_owned)
 }
@@ -237,6 +301,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_overheard_is_what_was_said() {
+        let asked = |name: &str| Asked { id: 7, name: name.to_owned(), record_type: "A".to_owned() };
+        let query = encode(7, &name("WWW.Example.com"), Record::A);
+        assert_eq!(overhear(&query), Some(Overheard::Query(asked("www.example.com"))));
+        let bytes = reply(7, vec![("www.example.com", 9, a(1))]);
+        let Some(Overheard::Reply(about, answer)) = overhear(&bytes) else { panic!("a reply") };
+        assert_eq!((about, answer.addresses.len(), answer.ttl_s), (asked("www.example.com"), 1, Some(9)));
+        for noise in [&query[..16], b"GET / HTTP/1.1\r\n\r\n", &[0xff; 40], &bytes[..bytes.len() - 3]] {
+            assert_eq!(overhear(noise), None, "{noise:?}");
+        }
+    }
+
+    #[test]
     fn what_is_encoded_is_the_question() {
         let message = Message::from_vec(&encode(9, &name("www.example.com"), Record::Aaaa)).unwrap();
         assert_eq!(message.metadata.id, 9);
@@ -251,6 +328,7 @@ mod tests {
         #[test]
         fn any_bytes_give_an_answer_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode(&bytes, 0, &name("www.example.com"), Record::A);
+            let _ = overhear(&bytes);
         }
 
         #[test]
@@ -259,6 +337,7 @@ mod tests {
             let length = bytes.len();
             bytes[at % length] = to;
             let _ = decode(&bytes, 7, &name("www.example.com"), Record::A);
+            let _ = overhear(&bytes);
         }
     }
 }

@@ -1,0 +1,162 @@
+//! `wirefall pcap`: captures that were made elsewhere, as traces.
+//!
+//! Files are read once, from the beginning; what is over is printed or kept as the wanted form needs: `jsonl` and `csv` as it
+//! comes, the table only its slowest flows, the other forms all traces.
+
+mod filter;
+mod gather;
+mod notes;
+mod progress;
+mod report;
+mod source;
+mod told;
+
+use std::path::Path;
+
+pub use filter::{Candidate, Filter, FilterError};
+
+use super::CommandError;
+use super::args::{Color, PcapArgs};
+use super::console::Console;
+use super::ending::Ending;
+use super::interrupt::catch_interrupts;
+use crate::flow::table::{Rules, Sight, Table};
+use crate::packet::file::{CaptureFileError, CaptureReader};
+use crate::packet::{Undecodable, decode};
+use crate::probe::Interrupt;
+use crate::time::{Realtime, Timestamp};
+use gather::{Gather, Wanted};
+use progress::Progress;
+use source::Source;
+
+/// Packets between two looks at Ctrl-C.
+const LOOK_UP: u64 = 1_024;
+
+pub(super) fn run(args: PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
+    if args.silent {
+        console.be_quiet();
+    }
+    let interrupt = catch_interrupts()?;
+    let no_color = args.no_color || console.environment().get_os("NO_COLOR").is_some();
+    let rules = Rules {
+        most_flows: usize::try_from(args.max_flows).unwrap_or(usize::MAX),
+        side: args.side.side(),
+        ..Rules::default()
+    };
+    let style = console.style(if no_color { Color::Never } else { Color::Auto });
+    let mut gather = Gather::new(Wanted::from(&args), style);
+    let mut reading =
+        Reading { table: Table::new(rules), interrupt: &interrupt, latest: None, strange: Strange::default() };
+    let mut ending = Ending::default();
+    for file in &args.files {
+        let read = reading.file(file, &mut gather, console, &mut ending);
+        gather.write(console, &mut ending);
+        ending.wrote(console, read);
+        if interrupt.requested() {
+            break;
+        }
+    }
+    reading.table.finish(&mut gather);
+    gather.finish(&reading.table.tally(), &reading.strange, console, &mut ending);
+    Ok(ending.exit_code(&interrupt))
+}
+
+/// Packets that could not be read, and why.
+#[derive(Debug, Default)]
+struct Strange {
+    /// How many.
+    undecodable: u64,
+    /// What is wrong with the first one.
+    first: Option<Undecodable>,
+    /// How many the files themselves describe wrongly.
+    damaged: u64,
+    /// The first of those.
+    first_damage: Option<CaptureFileError>,
+    /// How many the capturing machines lost.
+    dropped: u64,
+}
+
+/// The files as one sequence of packets.
+struct Reading<'i> {
+    table: Table,
+    interrupt: &'i Interrupt,
+    latest: Option<Timestamp<Realtime>>,
+    strange: Strange,
+}
+
+impl Reading<'_> {
+    fn file(
+        &mut self,
+        path: &Path,
+        gather: &mut Gather,
+        console: &mut Console,
+        ending: &mut Ending,
+    ) -> Result<(), CommandError> {
+        let name = path.display().to_string();
+        let source = Source::open(path, self.interrupt).map_err(|source| CommandError::File {
+            doing: "read",
+            file: name.clone(),
+            source,
+        })?;
+        let mut progress = Progress::of(&source, &name);
+        let is_live = source.is_live();
+        let unreadable = |source| CommandError::CaptureFile { file: name.clone(), source };
+        let mut reader = CaptureReader::open(source).map_err(unreadable)?;
+        gather.begin_file(is_live);
+        let read = self.packets(&mut reader, gather, &mut progress, console, ending);
+        progress.clear(console);
+        self.strange.dropped += reader.interfaces().iter().filter_map(|interface| interface.dropped).sum::<u64>();
+        // Ctrl-C may come in the middle of a packet.
+        if self.interrupt.requested() { Ok(()) } else { read.map_err(unreadable) }
+    }
+
+    fn packets(
+        &mut self,
+        reader: &mut CaptureReader<Source>,
+        gather: &mut Gather,
+        progress: &mut Progress,
+        console: &mut Console,
+        ending: &mut Ending,
+    ) -> Result<(), CaptureFileError> {
+        let mut begins = true;
+        loop {
+            if reader.packets().is_multiple_of(LOOK_UP) {
+                if self.interrupt.requested() {
+                    return Ok(());
+                }
+                progress.at(reader.packets(), reader.offset(), console);
+            }
+            gather.interfaces(reader.interfaces());
+            let captured = match reader.next() {
+                Ok(Some(captured)) => captured,
+                Ok(None) => return Ok(()),
+                Err(error) if error.is_of_one_packet() => {
+                    self.strange.damaged += 1;
+                    self.strange.first_damage.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if std::mem::take(&mut begins) && self.latest.is_some_and(|latest| captured.at < latest) {
+                // A file of an earlier time is no continuation.
+                self.table.finish(gather);
+            }
+            self.latest = self.latest.max(Some(captured.at));
+            match decode(captured.link, captured.bytes, captured.original_length) {
+                Ok(packet) => {
+                    let sight =
+                        Sight { at: captured.at, resolution: captured.resolution, interface: captured.interface };
+                    self.table.take(&sight, &packet, gather);
+                    if gather.is_due() {
+                        gather.write(console, ending);
+                    }
+                }
+                Err(Undecodable::NotIp(_)) => {}
+                Err(undecodable) => {
+                    self.strange.undecodable += 1;
+                    self.strange.first.get_or_insert(undecodable);
+                }
+            }
+        }
+    }
+}

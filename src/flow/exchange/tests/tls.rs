@@ -1,0 +1,288 @@
+//! Handshakes of both versions, with what may come between them and the response.
+
+use super::*;
+
+fn vec16(bytes: &[u8]) -> Vec<u8> {
+    [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn extension(kind: u16, content: &[u8]) -> Vec<u8> {
+    [&kind.to_be_bytes()[..], &vec16(content)].concat()
+}
+
+fn record(content: u8, body: &[u8]) -> Vec<u8> {
+    [&[content, 3, 3], &vec16(body)[..]].concat()
+}
+
+/// A record of application data whose body has this length.
+fn hidden(length: usize) -> Vec<u8> {
+    record(23, &vec![0; length])
+}
+
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let [_, high, middle, low] = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&[kind, high, middle, low], body].concat()
+}
+
+pub(super) fn client_hello(name: &str, alpn: &[&str]) -> Vec<u8> {
+    let names = vec16(&[&[0], &vec16(name.as_bytes())[..]].concat());
+    let protocols: Vec<u8> =
+        alpn.iter().flat_map(|name| [&[u8::try_from(name.len()).unwrap()], name.as_bytes()].concat()).collect();
+    let extensions =
+        [extension(0, &names), extension(16, &vec16(&protocols)), extension(43, &[4, 3, 4, 3, 3])].concat();
+    let body = [&[3, 3][..], &[7; 32], &[2, 9, 9], &[0, 2, 0x13, 1, 1, 0], &vec16(&extensions)].concat();
+    record(22, &message(1, &body))
+}
+
+fn server_hello(cipher: [u8; 2], extensions: &[Vec<u8>], session: &[u8], random: u8) -> Vec<u8> {
+    let id_length = u8::try_from(session.len()).unwrap();
+    let body =
+        [&[3, 3][..], &[random; 32], &[id_length], session, &cipher, &[0], &vec16(&extensions.concat())].concat();
+    record(22, &message(2, &body))
+}
+
+fn modern(cipher: [u8; 2]) -> Vec<u8> {
+    server_hello(cipher, &[extension(43, &[3, 4]), extension(51, &[0, 0x1d, 0, 0])], &[9, 9], 1)
+}
+
+fn finished() -> Vec<u8> {
+    [record(20, &[1]), hidden(4 + 32 + 17)].concat()
+}
+
+/// Hello at 125, ServerHello at 145 with the rest of its flight in two more packets, Finished at 150.
+fn shaken(alpn: &[&str]) -> Script {
+    Script::new(443)
+        .open()
+        .client(125, client_hello("example.com", alpn))
+        .server(145, [modern([0x13, 1]), record(20, &[1]), hidden(100)].concat())
+        .server(146, &hidden(3_000)[..1_400])
+        .server(147, &hidden(3_000)[1_400..])
+        .client(150, finished())
+}
+
+fn session(exchange: &Exchange) -> crate::event::TlsSession {
+    trace(exchange).tls.unwrap().session.unwrap()
+}
+
+#[test]
+fn a_handshake_a_request_and_one_on_the_same_connection() {
+    let done = shaken(&[])
+        .client(152, hidden(200))
+        .server(190, hidden(1_000))
+        .server(195, hidden(5_000))
+        .client(300, hidden(200))
+        .server(340, hidden(300))
+        // Both alerts are no content.
+        .server(5_000, hidden(19))
+        .client(5_001, hidden(19))
+        .over();
+    let expect = [
+        "? https://example.com/ @100 connect:20 tls:30 send:2 wait:38 receive:5",
+        "? https://example.com/ @300 send:0 wait:40 receive:0 reused",
+    ];
+    assert_eq!(done.iter().map(short).collect::<Vec<_>>(), expect);
+    let tls = trace(&done[0]).tls.unwrap();
+    let millis = |mark: Option<Nanos>| mark.map(|mark| mark.get() / 1_000_000);
+    assert_eq!(
+        (millis(tls.client_hello), millis(tls.server_hello), millis(tls.finished)),
+        (Some(25), Some(45), Some(50))
+    );
+    let session = session(&done[0]);
+    assert_eq!((session.version.as_str(), session.cipher.as_str()), ("TLSv1.3", "TLS_AES_128_GCM_SHA256"));
+    assert_eq!((session.group.as_deref(), session.alpn, session.resumed), (Some("X25519"), None, false));
+    assert_eq!(session.round_trips, 1);
+}
+
+#[test]
+fn tickets_are_no_response() {
+    let expect = &["? https://example.com/ @100 connect:20 tls:30 send:1 wait:49 receive:0"];
+    // Before the request.
+    shaken(&[])
+        .server(170, hidden(255))
+        .client(171, hidden(200))
+        .server(220, hidden(800))
+        .check(&["? https://example.com/ @100 connect:20 tls:30 send:21 wait:49 receive:0"]);
+    // In packets that do not acknowledge the request.
+    shaken(&[]).client(151, hidden(200)).server_before(171, &hidden(255), 205).server(200, hidden(800)).check(expect);
+    // A pair of one length, in packets that acknowledge all.
+    shaken(&[])
+        .client(151, hidden(200))
+        .server(171, [hidden(255), hidden(255)].concat())
+        .server(200, hidden(800))
+        .check(expect);
+    // A single one, as fast as the network.
+    shaken(&[]).client(151, hidden(200)).server(171, hidden(255)).server(200, hidden(800)).check(expect);
+    // What nothing follows is the response.
+    shaken(&[])
+        .client(151, hidden(200))
+        .server(171, hidden(255))
+        .check(&["? https://example.com/ @100 connect:20 tls:30 send:1 wait:20 receive:0"]);
+    // So is what the client asks again after.
+    shaken(&[])
+        .client(151, hidden(200))
+        .server(171, hidden(255))
+        .client(180, hidden(200))
+        .server(190, hidden(255))
+        .check(&[
+            "? https://example.com/ @100 connect:20 tls:30 send:1 wait:20 receive:0",
+            "? https://example.com/ @180 send:0 wait:10 receive:0 reused",
+        ]);
+}
+
+#[test]
+fn the_frames_that_begin_http2_are_no_exchange() {
+    shaken(&["h2", "http/1.1"])
+        .client(151, [hidden(24 + 27 + 13 + 17), hidden(80)].concat())
+        .server(171, [hidden(255), hidden(255)].concat())
+        .server(172, hidden(40 + 17))
+        .server(173, hidden(9 + 17))
+        .client(174, hidden(9 + 17))
+        .server(220, hidden(150))
+        .server(225, hidden(1_500))
+        .client(400, hidden(17 + 17))
+        .check(&["? https://example.com/ @100 connect:20 tls:30 send:1 wait:69 receive:5"]);
+}
+
+#[test]
+fn a_retry_costs_a_round_trip_and_a_key_resumes() {
+    const RETRY: [u8; 32] = [
+        0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2,
+        0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    ];
+    let mut retry = server_hello([0x13, 2], &[extension(43, &[3, 4]), extension(51, &[0, 0x17])], &[9, 9], 0);
+    let random = retry.windows(32).position(|window| window == [0; 32]).unwrap();
+    retry[random..random + 32].copy_from_slice(&RETRY);
+    let chosen = server_hello(
+        [0x13, 2],
+        &[extension(43, &[3, 4]), extension(51, &[0, 0x17, 0, 0]), extension(41, &[0, 0])],
+        &[9, 9],
+        1,
+    );
+    let hello = client_hello("example.com", &[]);
+    let done = Script::new(443)
+        .open()
+        // A hello in two packets.
+        .client(125, &hello[..30])
+        .client(126, &hello[30..])
+        .server(145, [retry, record(20, &[1])].concat())
+        .client(150, [record(20, &[1]), hello].concat())
+        .server(170, [chosen, hidden(100)].concat())
+        .client(175, [hidden(4 + 48 + 17), hidden(100)].concat())
+        .server(200, hidden(2_000))
+        .over();
+    let expect = ["? https://example.com/ @100 connect:20 tls:55 send:0 wait:25 receive:0"];
+    assert_eq!(done.iter().map(short).collect::<Vec<_>>(), expect);
+    let session = session(&done[0]);
+    assert_eq!((session.group.as_deref(), session.resumed, session.round_trips), (Some("secp256r1"), true, 2));
+}
+
+#[test]
+fn the_older_version_shows_its_flights() {
+    let alpn = extension(16, &vec16(b"\x08http/1.1"));
+    let certificate =
+        record(22, &[message(11, &[0; 2_000]), message(12, &[3, 0, 0x1d, 1, 1]), message(14, &[])].concat());
+    let done = Script::new(8_443)
+        .open()
+        .client(125, client_hello("example.com", &["http/1.1"]))
+        .server(145, [server_hello([0xc0, 0x2f], &[alpn], &[], 1), certificate].concat())
+        .client(150, [record(22, &message(16, &[0; 33])), record(20, &[1]), record(22, &[0; 40])].concat())
+        .server(170, [record(22, &message(4, &[0; 100])), record(20, &[1]), record(22, &[0; 40])].concat())
+        .client(171, hidden(200))
+        .server(200, hidden(800))
+        .server(201, record(21, &[0; 26]))
+        .over();
+    let expect = ["? https://example.com:8443/ @100 connect:20 tls:50 send:1 wait:29 receive:0"];
+    assert_eq!(done.iter().map(short).collect::<Vec<_>>(), expect);
+    let session = session(&done[0]);
+    assert_eq!((session.version.as_str(), session.alpn.as_deref()), ("TLSv1.2", Some("http/1.1")));
+    assert_eq!((session.round_trips, session.resumed, session.group.as_deref()), (2, false, Some("X25519")));
+    // With HTTP/2, the server's SETTINGS come first, and both ends acknowledge the other's.
+    let alpn = extension(16, &vec16(b"\x02h2"));
+    let done = Script::new(443)
+        .open()
+        .client(125, client_hello("example.com", &["h2"]))
+        .server(145, [server_hello([0xc0, 0x2f], &[alpn], &[], 1), record(22, &message(14, &[]))].concat())
+        .client(150, [record(22, &message(16, &[0; 33])), record(20, &[1]), record(22, &[0; 40])].concat())
+        .server(170, [record(20, &[1]), record(22, &[0; 40])].concat())
+        .server(171, hidden(64))
+        .client(172, hidden(88))
+        .server(173, hidden(33))
+        .client(174, [hidden(62), hidden(33)].concat())
+        .server(200, hidden(800))
+        .over();
+    assert_eq!(short(&done[0]), "? https://example.com/ @100 connect:20 tls:50 send:4 wait:26 receive:0");
+    assert_eq!(done.len(), 1);
+    // Resumed: the server's Finished comes first.
+    let done = Script::new(443)
+        .open()
+        .client(125, client_hello("example.com", &[]))
+        .server(145, [server_hello([0xc0, 0x2f], &[], &[9, 9], 1), record(20, &[1]), record(22, &[0; 40])].concat())
+        .client(150, [record(20, &[1]), record(22, &[0; 40]), hidden(200)].concat())
+        .server(200, hidden(800))
+        .over();
+    assert_eq!(short(&done[0]), "? https://example.com/ @100 connect:20 tls:30 send:0 wait:50 receive:0");
+    assert_eq!((super::tls::session(&done[0]).round_trips, super::tls::session(&done[0]).resumed), (1, true));
+}
+
+#[test]
+fn handshakes_that_fail() {
+    let hello = || Script::new(443).open().client(125, client_hello("example.com", &[]));
+    let check = |script: Script, code: &str, millis: u64| {
+        script.check(&[&format!("? https://example.com/ @100 connect:20 tls:{millis} {code}")]);
+    };
+    check(hello().server(145, record(21, &[2, 40])).closes(146, Direction::Received), "tls.alert", 25);
+    check(hello().server(145, record(21, &[2, 70])).closes(146, Direction::Received), "tls.incompatible", 25);
+    check(hello().closes(146, Direction::Received), "tls.closed", 26);
+    check(hello().resets(146, Direction::Received), "tls.reset", 26);
+    check(hello(), "tls.timeout", 1_005);
+    // The client does not like the certificate, and says so in a record of an alert's length.
+    let refused = hello()
+        .server(145, [modern([0x13, 1]), hidden(1_000)].concat())
+        .client(150, hidden(19))
+        .closes(151, Direction::Sent)
+        .closes(152, Direction::Received);
+    check(refused, "tls.alert", 30);
+    // The server wants a certificate, and says so when the client believes that all is well.
+    let late = shaken(&[]).client(152, hidden(200)).server(170, hidden(19)).closes(171, Direction::Received);
+    check(late, "tls.alert", 50);
+    // In clear text the client says what is wrong.
+    let expired = hello()
+        .server(145, [server_hello([0xc0, 0x2f], &[], &[], 1), record(22, &message(14, &[]))].concat())
+        .client(150, record(21, &[2, 45]))
+        .closes(151, Direction::Sent);
+    check(expired, "tls.certificate_expired", 30);
+}
+
+#[test]
+fn a_client_certificate_in_one_record_with_finished() {
+    Script::new(443)
+        .open()
+        .client(125, client_hello("example.com", &[]))
+        .server(145, [modern([0x13, 1]), hidden(100)].concat())
+        .client(150, hidden(900))
+        .server(170, hidden(255))
+        .client(171, hidden(200))
+        .server(200, hidden(900))
+        .check(&["? https://example.com/ @100 connect:20 tls:30 send:21 wait:29 receive:0"]);
+}
+
+#[test]
+fn early_data_is_the_request() {
+    let chosen = server_hello([0x13, 1], &[extension(43, &[3, 4]), extension(41, &[0, 0])], &[9, 9], 1);
+    Script::new(443)
+        .open()
+        .client(125, [client_hello("example.com", &[]), hidden(200)].concat())
+        .server(145, [chosen, hidden(100)].concat())
+        .client(146, [hidden(21), hidden(53)].concat())
+        .server(190, hidden(900))
+        .check(&["? https://example.com/ @100 connect:20 tls:26 send:0 wait:44 receive:0"]);
+}
+
+#[test]
+fn another_protocol_inside_is_not_called_https() {
+    Script::new(853)
+        .open()
+        .client(125, client_hello("example.com", &["dot"]))
+        .resets(130, Direction::Received)
+        .check(&["? tls://example.com:853/ @100 connect:20 tls:10 tls.reset"]);
+}
