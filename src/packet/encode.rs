@@ -73,7 +73,7 @@ pub fn packet(packet: &Packet<'_>) -> Result<Vec<u8>, Unencodable> {
     let mut transport = header;
     let length = u32::try_from(transport.len()).unwrap_or(u32::MAX).saturating_add(length);
     transport.extend_from_slice(payload);
-    let sum = Checksum::of_transport(ip.source, ip.destination, protocol, length).add(&transport).finish();
+    let sum = Checksum::of_transport(ip.source, ip.destination, protocol, length).with(&transport).finish();
     let (at, sum) = match (protocol, sum) {
         (ip::TCP, sum) => (16, sum),
         // In UDP zero says that there is no checksum (RFC 768).
@@ -178,7 +178,7 @@ fn tcp_header(tcp: &Tcp<'_>) -> Result<Vec<u8>, Unencodable> {
     for number in [tcp.sequence, tcp.acknowledgement] {
         header.extend_from_slice(&number.to_be_bytes());
     }
-    for half in [words << 12 | tcp.flags.bits(), tcp.window, 0, 0] {
+    for half in [(words << 12) | tcp.flags.bits(), tcp.window, 0, 0] {
         header.extend_from_slice(&half.to_be_bytes());
     }
     header.extend_from_slice(options);
@@ -199,14 +199,14 @@ fn ip_header(ip: &Ip, protocol: u8, length: u32) -> Result<Vec<u8>, Unencodable>
             let total = total.ok_or(Unencodable::TooLong(length))?;
             let identification = ip.identification.unwrap_or(0);
             let identification = u16::try_from(identification).map_err(|_| Unencodable::TooLong(identification))?;
-            let fragment = ip.fragment.map_or(0, |part| part.offset / 8 | u16::from(part.more) << 13);
+            let fragment = ip.fragment.map_or(0, |part| (part.offset / 8) | (u16::from(part.more) << 13));
             let mut header = vec![0x45, ip.ecn.bits()];
             for half in [total, identification, fragment, u16::from_be_bytes([ip.ttl, protocol]), 0] {
                 header.extend_from_slice(&half.to_be_bytes());
             }
             header.extend(source.octets());
             header.extend(destination.octets());
-            let sum = Checksum::new().add(&header).finish();
+            let sum = Checksum::new().with(&header).finish();
             put(&mut header, 10, sum);
             Ok(header)
         }

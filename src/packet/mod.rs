@@ -9,7 +9,7 @@
 //! Deliberately absent: what packets mean together (`flow`), reassembly of fragments, tunnels (GRE, VXLAN, IP in IP, MPLS,
 //! PPP over Ethernet), and the verification of checksums: a capture at the sender sees them before the network card has filled them in.
 
-pub mod checksum;
+mod checksum;
 pub mod encode;
 pub mod file;
 mod icmp;
@@ -146,3 +146,6 @@ fn transport<'a>(ip: &Ip, protocol: u8, captured: &'a [u8], length: u32) -> Resu
     };
     Ok(known.unwrap_or(Transport::Truncated))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
-//! The client against servers that others wrote: nginx, haproxy, apache2 and dnsmasq, and side by side with curl.
+//! The client against servers that others wrote: nginx, haproxy, apache2 and dnsmasq, and side by side with curl and tshark.
 //!
 //! Each test starts what it needs on ports of 127.0.0.1, with its files in a directory of its own, and ends what it started,
 //! also when it fails. The tests are ignored unless asked for, because not every machine has these programs; where they are
 //! asked for and a program is missing, they fail and name its package:
 //!
 //! ```text
-//! apt-get install --no-install-recommends nginx-light haproxy apache2 dnsmasq-base curl
+//! apt-get install --no-install-recommends nginx-light haproxy apache2 dnsmasq-base curl tshark tcptraceroute mtr-tiny
 //! cargo test --test peers -- --include-ignored
 //! ```
 
@@ -17,6 +17,8 @@ mod certificates;
 mod curl;
 mod dnsmasq;
 mod haproxy;
+mod hops;
 mod nginx;
 mod origin;
 mod server;
+mod tshark;

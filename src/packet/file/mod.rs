@@ -182,3 +182,6 @@ impl<R: Read> CaptureReader<R> {
         &self.key_log
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,9 @@ impl Section {
         let (Some(major), Some(minor)) = (self.order.u16_at(block, 12), self.order.u16_at(block, 14)) else {
             return Err(CaptureFileError::Lengths { offset, part: Part::FileHeader });
         };
+        if self.order.u32_at(block, length - 4).is_none_or(|again| usize::try_from(again) != Ok(length)) {
+            return Err(CaptureFileError::Lengths { offset, part: Part::FileHeader });
+        }
         if major != 1 {
             return Err(CaptureFileError::Version { offset, major, minor });
         }

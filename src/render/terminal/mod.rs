@@ -13,7 +13,9 @@
 mod bar;
 mod dns;
 mod facts;
+mod hops;
 mod line;
+mod packets;
 mod table;
 mod wire;
 
@@ -154,6 +156,8 @@ impl<'a> Page<'a> {
         }
         lines.extend(facts::server_timing(trace, self.style));
         lines.extend(facts::client(trace, self.style));
+        lines.extend(packets::lines(trace, self.style));
+        lines.extend(hops::lines(trace, self.style));
         lines
     }
 
