@@ -12,7 +12,7 @@ use crate::packet::Ecn;
 /// A handshake over 16 ms; the client has sent its last packet at 16.1 ms.
 const OPENED: &str = "
     0    > S  0       mss 1460 ws 7 sackok
-    16   < SA 0 ack 1 mss 1400 ws 9 sackok
+    16   < SA 0 ack 1 mss 1400 ws 9 sackok id 0
     16.1 > A  1 ack 1
 ";
 
@@ -313,6 +313,13 @@ fn what_cost_time_has_a_name() {
                  290 < PA 1401+100 ack 101 id 703",
             ),
             vec![(LostBytes, Received, 290.0 - 216.1, 290.0, Some(Timeout))],
+        ),
+        (
+            "not a response: the server counts the packets of all its connections together",
+            "0 > S 0\n 16 < SA 0 ack 1 id 699\n 16.1 > A 1 ack 1\n 20 > PA 1+100 ack 1\n 36 < A 1 ack 101 id 700
+             290 < PA 1+100 ack 101 id 703"
+                .to_owned(),
+            vec![],
         ),
         (
             "not a response: the missing one may have been an acknowledgement",
