@@ -48,7 +48,7 @@ fn traced(side: Side, script: &str) -> Trace {
     trace
 }
 
-const CONNECTED: &str = "0 > S 0 mss 1460\n 16 < SA 0 ack 1 mss 1400 ttl 57\n 16.1 > A 1 ack 1\n";
+const CONNECTED: &str = "0 > S 0 mss 1460\n 16 < SA 0 ack 1 mss 1400 ttl 57 id 0\n 16.1 > A 1 ack 1\n";
 const SECURED: &str = "17 > PA 1+300 ack 1\n 33 < A 1+1400 ack 301\n 33 < PA 1401+1400 ack 301\n 33.1 > A 301 ack 2801
     35 > PA 301+80 ack 2801\n";
 const ANSWERED: &str =

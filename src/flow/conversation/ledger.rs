@@ -82,7 +82,7 @@ impl Ledger {
         let reached = self.end();
         if start > reached && start - reached <= FURTHEST {
             self.holes += 1;
-            self.tiles.push(Tile { end: start, first: at, last: NEVER });
+            self.push(Tile { end: start, first: at, last: NEVER });
         }
     }
 

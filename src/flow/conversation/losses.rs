@@ -201,27 +201,36 @@ impl Repair {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Identifications {
     last: Option<u16>,
+    /// How often one number followed the other.
     steps: u8,
+    /// The SYN, or SYN-ACK, was number 0, as Linux has it for connections that it counts by themselves.
+    begins_with_none: bool,
     is_useless: bool,
 }
 
 /// More packets than this missing in a row are another way of counting.
 const MOST_MISSING: u16 = 16;
+/// So many numbers in a row are counted for this connection alone, whatever the SYN-ACK's was. Hosts that count all their
+/// packets together (Windows) leave numbers out in each connection.
+const CONVINCING: u8 = 8;
 
 impl Identifications {
     pub(super) const fn new() -> Self {
-        Self { last: None, steps: 0, is_useless: false }
+        Self { last: None, steps: 0, begins_with_none: false, is_useless: false }
     }
 
-    /// Notes a packet's number; how many before it are missing, if any and where that can be known. A packet that may stand for several
-    /// (merged on arrival) gives no number to count from.
+    /// Notes a packet's number; how many before it are missing, if any and where that can be known. A packet that may stand
+    /// for several (merged on arrival) gives no number to count from.
     #[inline]
     pub(super) fn missing(&mut self, identification: Option<u32>, is_one: IsOne) -> Option<u16> {
         if self.is_useless {
             return None;
         }
-        // A SYN-ACK's number is 0 on Linux, and so is that of hosts that do not count.
-        let number = identification.and_then(|number| u16::try_from(number).ok()).filter(|number| *number != 0)?;
+        let number = u16::try_from(identification?).ok()?;
+        if number == 0 && self.last.is_none() {
+            self.begins_with_none = true;
+            return None;
+        }
         let last = self.last.replace(number);
         if is_one == IsOne::Perhaps {
             self.last = None;
@@ -232,7 +241,11 @@ impl Identifications {
                 self.steps = self.steps.saturating_add(1);
                 None
             }
-            2..=MOST_MISSING => Some(step - 1),
+            2..=MOST_MISSING if self.begins_with_none || self.steps >= CONVINCING => Some(step - 1),
+            2..=MOST_MISSING => {
+                self.steps = 0;
+                None
+            }
             _ => {
                 self.is_useless = true;
                 None

@@ -106,7 +106,8 @@ impl<'a> Placed<'_, 'a> {
             opening.take(self.at, self.tcp);
             return (if is_answer { What::SynAck } else { What::Syn }, recorded);
         }
-        if length == 0 && self.start > next {
+        // The end of the stream takes a number, too.
+        if length == 0 && self.start > next + i64::from(own.end.is_some()) {
             // An acknowledgement or an end has the number of what comes next: what is before it has been sent.
             own.ledger.miss_before(clamp(self.start), self.at);
         }
