@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::CommandError;
 use super::args::{CaptureRule, Output, PacketList};
 use super::console::Console;
-use crate::capture::{Capture, CaptureError, Depth, Privilege};
+use crate::capture::{Capture, Depth, Privilege};
 use crate::flow::Keep;
 use crate::packet::file::CaptureWriteError;
 use crate::probe::Watcher;
@@ -29,7 +29,7 @@ const fn privilege(plan: &Plan) -> Privilege {
     }
 }
 
-/// Begins to capture, if that is wanted. Where it is not permitted and nobody insists, there is none.
+/// Begins to capture, if that is wanted. Where it is not possible and nobody insists, there is none.
 pub(super) fn begin(plan: &Plan, output: &Output) -> Result<Option<Arc<Capture>>, CommandError> {
     if output.capture == CaptureRule::Off {
         return Ok(None);
@@ -37,7 +37,7 @@ pub(super) fn begin(plan: &Plan, output: &Output) -> Result<Option<Arc<Capture>>
     let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
     match (output.capture, Capture::open(depth, privilege(plan))) {
         (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
-        (CaptureRule::Auto, Err(CaptureError::NotPermitted)) => Ok(None),
+        (CaptureRule::Auto, Err(_)) => Ok(None),
         (_, Err(error)) => Err(error.into()),
     }
 }
