@@ -60,7 +60,7 @@ fn packets_are_listed_where_that_was_asked_for() {
         "    +246.000 ms  ← PA  1448 B  seq 1 ack 90     win 64240  fast retransmission",
         "    +246.041 ms  → A      0 B  seq 90 ack 1449  win 64240",
     ];
-    check_lines(sample::captured(), UNICODE, &["    "], &expect);
+    check_lines(sample::captured(), UNICODE, &["      +", "     +", "    +"], &expect);
 }
 
 #[test]
