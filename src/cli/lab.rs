@@ -4,17 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::LabArgs;
+use super::console::{self, Console};
 use super::interrupt::catch_interrupts;
-use super::{CommandError, console, exit};
+use super::{CommandError, distance, exit};
 use crate::lab::{Lab, LabOptions, Profile, TimeScale};
+use crate::probe::Interrupt;
 use crate::time::Nanos;
 
 /// How long requests that are under way may take once the lab stops.
-const GRACE: Nanos = Nanos::from_secs(1);
+pub(super) const GRACE: Nanos = Nanos::from_secs(1);
 /// How often Ctrl-C is looked for.
 const TICK: Duration = Duration::from_millis(50);
 
-pub(super) fn run(args: &LabArgs) -> Result<u8, CommandError> {
+pub(super) fn run(args: &LabArgs, console: &mut Console) -> Result<u8, CommandError> {
     let profile = args.profile.as_deref().map_or_else(|| Ok(Profile::default()), Profile::read)?;
     let options = LabOptions {
         dns_port: args.dns_port,
@@ -23,25 +25,33 @@ pub(super) fn run(args: &LabArgs) -> Result<u8, CommandError> {
         time_scale: TimeScale::new(args.time_scale)?,
         ..LabOptions::default()
     };
+    if args.distance {
+        return distance::run(args, profile, options, console);
+    }
     let interrupt = catch_interrupts()?;
     let lab = Lab::start(&profile, options)?;
     let authority = Authority::write(&lab, args.ca_out.clone())?;
     console::print(introduction(&lab, &authority.path))?;
-    while !interrupt.requested() {
-        std::thread::sleep(TICK);
-    }
+    await_interrupt(&interrupt);
     lab.stop(GRACE);
     Ok(exit::INTERRUPTED)
 }
 
+/// Returns at Ctrl-C.
+pub(super) fn await_interrupt(interrupt: &Interrupt) {
+    while !interrupt.requested() {
+        std::thread::sleep(TICK);
+    }
+}
+
 /// The file with the lab's certificate authority; a temporary one goes when the lab does.
-struct Authority {
-    path: PathBuf,
+pub(super) struct Authority {
+    pub(super) path: PathBuf,
     temporary: Option<PathBuf>,
 }
 
 impl Authority {
-    fn write(lab: &Lab, wanted: Option<PathBuf>) -> Result<Self, CommandError> {
+    pub(super) fn write(lab: &Lab, wanted: Option<PathBuf>) -> Result<Self, CommandError> {
         let name = format!("wirefall-lab-{}.pem", std::process::id());
         let temporary = wanted.is_none().then(|| std::env::temp_dir().join(name));
         let path = wanted.or_else(|| temporary.clone()).unwrap_or_default();

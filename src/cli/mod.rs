@@ -8,11 +8,14 @@
 //! the modules that this one calls.
 
 pub mod args;
+mod capture;
 mod chart;
 mod console;
 mod demo;
+mod distance;
 mod drawing;
 mod ending;
+mod hops;
 mod interrupt;
 mod lab;
 mod outlet;
@@ -44,9 +47,34 @@ enum CommandError {
     /// The client cannot be set up.
     #[error(transparent)]
     Probe(#[from] crate::probe::ProbeError),
+    /// Nothing can be captured.
+    #[error(transparent)]
+    Capture(#[from] crate::capture::CaptureError),
+    /// Packets cannot be written as a capture file.
+    #[error("cannot write {file}")]
+    Pcap {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: crate::packet::file::CaptureWriteError,
+    },
     /// The lab cannot be started.
     #[error(transparent)]
     Lab(#[from] crate::lab::LabError),
+    /// Nobody may make it a network of its own.
+    #[error("cannot make the lab a network of its own")]
+    Privilege(#[from] crate::lab::link::PrivilegeError),
+    /// Its network cannot be entered.
+    #[error("cannot enter the lab's network")]
+    Namespace(#[from] crate::lab::link::NamespaceError),
+    /// A command in its network cannot be started.
+    #[error("cannot run {command}")]
+    Run {
+        /// The program.
+        command: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Its profile means nothing.
     #[error(transparent)]
     Profile(#[from] crate::lab::ProfileError),
@@ -84,7 +112,7 @@ enum CommandError {
     Print(#[source] std::io::Error),
     /// A capture cannot be read, or only up to here.
     #[error("{file}")]
-    Capture {
+    CaptureFile {
         /// The file.
         file: String,
         /// What is wrong with it, and where.
@@ -134,7 +162,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(*args, &mut console),
         Command::Pcap(args) => pcap::run(&args, &mut console),
         Command::Chart(args) => chart::run(&args),
-        Command::Lab(args) => lab::run(&args),
+        Command::Lab(args) => lab::run(&args, &mut console),
         Command::Demo(args) => demo::run(&args, &mut console),
         Command::Completions(args) => console::print(args::completions(args.shell)).map(|()| 0),
         Command::Man => console::print(args::man()).map(|()| 0),

@@ -5,10 +5,12 @@ use std::io::Write;
 use super::args::{Format, Output, ProcessInputs, TraceArgs, Verbosity};
 use super::console::{self, Console};
 use super::ending::Ending;
+use super::hops::HopFinder;
 use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
 use super::verdict::Verdict;
-use super::{CommandError, drawing};
+use super::{CommandError, capture, drawing};
+use crate::capture::Capture;
 use crate::probe::{Probe, Traced};
 use crate::render::chart::ChartOptions;
 use crate::render::write_out::{Stream, Transfer, write_out};
@@ -16,23 +18,33 @@ use crate::render::{csv, har, heads, json, markdown, terminal, verbose};
 use crate::trace::Trace;
 
 pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandError> {
+    let hops = args.hops.resolve()?;
     let (plan, output) = args.resolve(console.environment(), &ProcessInputs)?;
     if output.verbosity == Verbosity::Silent {
         console.be_quiet();
     }
     let interrupt = catch_interrupts()?;
-    let probe = Probe::new(&plan, interrupt.clone())?;
+    let captured = capture::begin(&plan, &output, hops)?;
+    let probe = match &captured {
+        Some(capture) => Probe::watched_by(capture::watcher(capture, output.packets), &plan, interrupt.clone())?,
+        None => Probe::new(&plan, interrupt.clone())?,
+    };
+    let mut hops = HopFinder::new(hops, &plan, interrupt.clone());
     let mut run = Run::new(output, console);
     for (index, target) in plan.targets.iter().enumerate() {
         let wanted = run.body.is_somewhere();
         let mut body = Named(&mut run.body);
-        let traced = probe.trace(target, wanted.then_some(&mut body as &mut dyn Write));
+        let mut traced = probe.trace(target, wanted.then_some(&mut body as &mut dyn Write));
+        hops.add_to(&mut traced.traces, run.console);
         run.take(index, traced);
         if interrupt.requested() {
             break;
         }
     }
     run.finish();
+    if let Some(capture) = &captured {
+        run.keep_packets(capture);
+    }
     Ok(run.ending.exit_code(&interrupt))
 }
 
@@ -119,6 +131,15 @@ impl<'c> Run<'c> {
             let drawn = drawing::draw(&self.traces, &ChartOptions::default(), file.path(), file.form());
             self.wrote(drawn);
         }
+    }
+
+    /// Also of what failed or was interrupted: that is what people look at packets for.
+    fn keep_packets(&mut self, capture: &Capture) {
+        if let Some(path) = self.output.pcap.clone() {
+            let written = capture::write(capture, &path);
+            self.wrote(written);
+        }
+        capture::report_losses(capture, self.console);
     }
 
     fn print(&mut self) -> Result<(), CommandError> {

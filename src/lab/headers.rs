@@ -104,10 +104,10 @@ impl Passage {
     }
 
     /// Makes the client's headers those of the request to the next layer.
-    pub(super) fn forward(&self, headers: &mut HeaderMap, client: IpAddr, next: &'static str) {
+    pub(super) fn forward(&self, headers: &mut HeaderMap, client: IpAddr, next: &str) {
         drop_hop_by_hop(headers);
         if self.kind != Kind::Elb || !headers.contains_key(HOST) {
-            headers.insert(HOST, HeaderValue::from_static(next));
+            put(headers, &HOST, next);
         }
         let passed = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
         let forwarded_for = passed.map_or(client.to_string(), |passed| format!("{passed}, {client}"));

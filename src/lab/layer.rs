@@ -64,7 +64,7 @@ pub(super) enum Role {
     Relay {
         upstream: Upstream,
         /// The name by which it is called.
-        name: &'static str,
+        name: String,
     },
 }
 
@@ -167,7 +167,7 @@ impl Layer {
     async fn relay(
         &self,
         upstream: &Upstream,
-        name: &'static str,
+        name: &str,
         passage: &Passage,
         mut request: Request<Bytes>,
         arrival: Arrival,

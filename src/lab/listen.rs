@@ -1,12 +1,12 @@
-//! The lab's sockets: loopback only, bound before anything runs, so that a failure is an error and not a silent server.
+//! The lab's sockets: bound before anything runs, so that a failure is an error and not a silent server.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::LabOptions;
-use super::zone::Families;
+use super::place::{Place, Ports};
+use super::zone::Addresses;
 
 /// How often another port is tried where the kernel's choice is free for one socket and taken for its sibling.
 const TRIES: usize = 16;
@@ -22,15 +22,20 @@ pub struct BindError {
 
 /// The sockets that clients use.
 pub(super) struct Sockets {
-    pub(super) families: Families,
     pub(super) dns_address: SocketAddr,
     pub(super) dns_udp: UdpSocket,
     pub(super) dns_tcp: TcpListener,
+    /// One for each site, in their order.
+    pub(super) doors: Vec<Doors>,
+}
+
+/// The sockets of one site.
+pub(super) struct Doors {
     pub(super) https: Listeners,
     pub(super) http: Listeners,
 }
 
-/// One port on each family's loopback address.
+/// One port on each of a site's addresses.
 pub(super) struct Listeners {
     pub(super) port: u16,
     pub(super) sockets: Vec<TcpListener>,
@@ -44,15 +49,16 @@ pub(super) struct Inner {
 
 impl Sockets {
     /// Must be called within a runtime.
-    pub(super) fn bind(options: LabOptions) -> Result<Self, BindError> {
-        let families = families();
-        let (dns_address, dns_tcp, dns_udp) = retry(options.dns_port, || {
-            let (address, tcp) = tcp("the name server (TCP)", Ipv4Addr::LOCALHOST.into(), options.dns_port)?;
+    pub(super) fn bind(place: &Place, ports: Ports) -> Result<Self, BindError> {
+        let (dns_address, dns_tcp, dns_udp) = retry(ports.dns, || {
+            let (address, tcp) = tcp("the name server (TCP)", place.dns.into(), ports.dns)?;
             Ok((address, tcp, udp("the name server (UDP)", address)?))
         })?;
-        let https = both(families, "HTTPS", options.https_port)?;
-        let http = both(families, "HTTP", options.http_port)?;
-        Ok(Self { families, dns_address, dns_udp, dns_tcp, https, http })
+        let doors = place.sites.iter().map(|site| {
+            let https = listeners(site.addresses, "HTTPS", ports.https)?;
+            Ok(Doors { https, http: listeners(site.addresses, "HTTP", ports.http)? })
+        });
+        Ok(Self { dns_address, dns_udp, dns_tcp, doors: doors.collect::<Result<_, _>>()? })
     }
 }
 
@@ -62,20 +68,12 @@ pub(super) fn inner() -> Result<Inner, BindError> {
     Ok(Inner { address, socket })
 }
 
-/// Both where the machine has an IPv6 loopback address.
-fn families() -> Families {
-    match std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
-        Ok(_) => Families::Both,
-        Err(_) => Families::V4,
-    }
-}
-
-fn both(families: Families, what: &'static str, port: u16) -> Result<Listeners, BindError> {
+fn listeners(addresses: Addresses, what: &'static str, port: u16) -> Result<Listeners, BindError> {
     retry(port, || {
-        let (address, v4) = tcp(what, Ipv4Addr::LOCALHOST.into(), port)?;
+        let (address, v4) = tcp(what, addresses.v4.into(), port)?;
         let mut sockets = vec![v4];
-        if families == Families::Both {
-            sockets.push(tcp(what, Ipv6Addr::LOCALHOST.into(), address.port())?.1);
+        if let Some(v6) = addresses.v6 {
+            sockets.push(tcp(what, v6.into(), address.port())?.1);
         }
         Ok(Listeners { port: address.port(), sockets })
     })

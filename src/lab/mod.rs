@@ -1,20 +1,26 @@
-//! The embedded lab: an AWS-shaped world on loopback, with delays that are known.
+//! The embedded lab: an AWS-shaped world with delays that are known, on loopback or at a distance.
 //!
 //! A name server, and a host name for each path through the world. Each layer is a server that calls the next one over a
 //! socket, takes its own time from a [`Profile`], and sets the headers that AWS sets. What it really took is kept in
-//! [`Lab::served`].
+//! [`Lab::served`]. [`Lab::start`] puts all of it on loopback; [`Lab::start_at_distance`] puts a set of all servers into each
+//! region, behind a [`link`] that takes its time, too.
 //!
-//! Invariants: sockets are bound to 127.0.0.1 and `::1` only, no privilege is needed, and when a [`Lab`] is gone so are its
-//! threads and sockets. Deliberately absent: network delay, faults, caches; and resemblance in anything but time and headers.
+//! Invariants: nothing is reached from outside this machine. On loopback, sockets are bound to 127.0.0.1 and `::1` only and
+//! no privilege is needed; at a distance, they are in network namespaces of the lab's own. When a [`Lab`] or a
+//! [`DistantLab`] is gone, so are its threads, sockets and namespaces. Deliberately absent: caches; and resemblance in
+//! anything but time and headers.
 
 mod clock;
 mod construct;
+mod distance;
 mod dns;
 mod headers;
 mod identity;
 mod lambda;
 mod layer;
+pub mod link;
 mod listen;
+mod place;
 mod profile;
 mod random;
 mod serve;
@@ -32,18 +38,22 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
+pub use self::distance::{DistantLab, Region};
 pub use self::lambda::{Placement, Pool, Sandbox, Throttled, TimeScale, TimeScaleError};
 pub use self::listen::BindError;
+pub use self::place::{RegionName, RegionNameError};
 pub use self::profile::{
-    AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DnsProfile, ElbProfile, LambdaProfile, Network, Profile,
-    ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
+    AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DistanceProfile, DnsProfile, ElbProfile, LambdaProfile, Network,
+    Profile, ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
 };
 pub use self::served::{Invocation, LayerTime, SERVED_KEPT, Served};
 pub use self::tls::CertificateError;
-pub use self::zone::{Families, Transport, Zone, answer};
+pub use self::zone::{Addresses, Transport, Zone, answer};
 
 use self::clock::Timer;
 use self::construct::Built;
+use self::distance::MOST_REGIONS;
+use self::place::Place;
 use self::served::Ledger;
 use crate::time::Nanos;
 
@@ -73,6 +83,8 @@ impl Default for LabOptions {
 pub struct Endpoint {
     /// Short name: `apig-lambda`.
     pub name: &'static str,
+    /// Its region; `None` where the lab has none.
+    pub region: Option<String>,
     /// Where it answers: `https://apig-lambda.lab.test:40123/`. The name is known to the lab's name server only.
     pub url: String,
     /// The layers that a request passes: `["apig", "lambda"]`.
@@ -96,6 +108,12 @@ pub enum LabError {
     /// The system has no random numbers.
     #[error("cannot seed the lab's identifiers: {0}")]
     Entropy(getrandom::Error),
+    /// There is no network with distance.
+    #[error("cannot put distance between client and lab")]
+    Link(#[from] link::LinkError),
+    /// More regions than there are addresses for, or none.
+    #[error("the lab has room for 1 to {MOST_REGIONS} regions, not for {0}")]
+    Regions(usize),
     /// The system gives no threads.
     #[error("cannot start the lab's threads")]
     Threads(#[source] std::io::Error),
@@ -121,15 +139,20 @@ struct Running {
 }
 
 impl Lab {
-    /// Starts all servers. When this returns, they answer.
+    /// Starts all servers on loopback. When this returns, they answer.
     pub fn start(profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
+        Self::start_in(&Place::loopback(), profile, options)
+    }
+
+    /// Starts all servers in the calling thread's network namespace, where all their threads will be.
+    fn start_in(place: &Place, profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lab")
             .enable_all()
             .build()
             .map_err(LabError::Threads)?;
-        match construct::build(&runtime, profile, options) {
+        match construct::build(&runtime, profile, options, place) {
             Ok(Built { mut lab, timer, front, inner }) => {
                 let (stop, stopped) = oneshot::channel();
                 let thread = std::thread::Builder::new()

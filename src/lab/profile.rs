@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::link::Share;
+use super::place::RegionName;
 use crate::time::Nanos;
 
 /// The profile that is used where no file is given; commented, so that it serves as a template too.
@@ -22,6 +24,8 @@ pub const DEFAULT_PROFILE: &str = include_str!("default.toml");
 pub struct Profile {
     /// The name server.
     pub dns: DnsProfile,
+    /// How far the regions are, for a lab with distance.
+    pub distance: DistanceProfile,
     /// The application on its own machine.
     pub ec2: AppProfile,
     /// The application load balancer.
@@ -51,6 +55,24 @@ pub struct DnsProfile {
     pub answer: Nanos,
     /// Lifetime of the records in seconds.
     pub ttl_s: u32,
+}
+
+/// How far the regions are.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistanceProfile {
+    /// Round trip to the name server.
+    #[serde(rename = "dns_ms", deserialize_with = "millis")]
+    pub dns: Nanos,
+    /// Up to so much more for each packet and direction.
+    #[serde(rename = "jitter_ms", deserialize_with = "millis")]
+    pub jitter: Nanos,
+    /// Packets lost by chance, in each direction.
+    #[serde(rename = "loss_percent", deserialize_with = "percent")]
+    pub loss: Share,
+    /// Round trip to each region.
+    #[serde(rename = "round_trip_ms", deserialize_with = "millis_by_name")]
+    pub regions: BTreeMap<RegionName, Nanos>,
 }
 
 /// A layer that ends the path.
@@ -305,8 +327,12 @@ fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error>
 #[derive(Deserialize)]
 struct Millis(#[serde(deserialize_with = "millis")] Nanos);
 
-fn millis_by_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Nanos>, D::Error> {
-    let named = BTreeMap::<String, Millis>::deserialize(deserializer)?;
+fn millis_by_name<'de, D, Name>(deserializer: D) -> Result<BTreeMap<Name, Nanos>, D::Error>
+where
+    D: Deserializer<'de>,
+    Name: Deserialize<'de> + Ord,
+{
+    let named = BTreeMap::<Name, Millis>::deserialize(deserializer)?;
     Ok(named.into_iter().map(|(name, Millis(length))| (name, length)).collect())
 }
 
@@ -334,6 +360,11 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     sensible
         .then_some(number)
         .ok_or_else(|| D::Error::custom(format!("expected an amount from 0 to 100000, got {number}")))
+}
+
+fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    let percent = f64::deserialize(deserializer)?;
+    percent.to_string().parse().map_err(D::Error::custom)
 }
 
 fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -62,6 +62,9 @@ fn errors_name_file_line_key_and_what_was_expected() {
     check_error("[lambda]\npackage_mb = inf\n", 2, "lambda.package_mb", "from 0 to 100000");
     check_error("[lambda]\nframework = 'rails'\n", 2, "lambda.framework", "chalice, serverless_django");
     check_error("[lambda]\n\nframework_ms.own = -5\n", 3, "lambda.framework_ms.own", "expected milliseconds");
+    check_error("[distance]\nloss_percent = 101\n", 2, "distance.loss_percent", "from 0 to 100");
+    check_error("[distance.round_trip_ms]\nEU = 1\n", 2, "distance.round_trip_ms.EU", "expected the name of a region");
+    check_error("[distance.round_trip_ms]\neu = -1\n", 2, "distance.round_trip_ms.eu", "expected milliseconds");
     check_error("[ec2\n", 1, "syntax", "");
     check_error("ec2 = 1\n", 1, "ec2", "expected");
 }

@@ -43,6 +43,7 @@ pub(super) enum Door {
 #[derive(Clone)]
 pub(super) struct Host {
     pub(super) endpoint: &'static str,
+    pub(super) region: Option<String>,
     pub(super) layer: Arc<Layer>,
 }
 
@@ -112,7 +113,7 @@ impl Door {
                     return plain(StatusCode::MISDIRECTED_REQUEST, "the lab has no such host here\n");
                 };
                 head.headers.remove(PASSED);
-                let record = ledger.open(record(&head, host.endpoint, client, arrival));
+                let record = ledger.open(record(&head, host, client, arrival));
                 head.headers.insert(NUMBER, HeaderValue::from(record.number()));
                 (&host.layer, Some(record))
             }
@@ -150,10 +151,11 @@ fn host_of(head: &http::request::Parts) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-fn record(head: &http::request::Parts, endpoint: &'static str, client: SocketAddr, arrival: Arrival) -> Served {
+fn record(head: &http::request::Parts, host: &Host, client: SocketAddr, arrival: Arrival) -> Served {
     Served {
         number: 0,
-        endpoint,
+        endpoint: host.endpoint,
+        region: host.region.clone(),
         arrived_at: arrival.wall,
         client,
         method: head.method.to_string(),

@@ -19,6 +19,8 @@ pub struct Served {
     pub number: u64,
     /// The endpoint's name, without the domain.
     pub endpoint: &'static str,
+    /// The region that it was served in; `None` where the lab has none.
+    pub region: Option<String>,
     /// When its head had arrived.
     pub arrived_at: Timestamp<Realtime>,
     /// The client's address.
@@ -161,6 +163,7 @@ mod tests {
         Served {
             number: 0,
             endpoint: "elb",
+            region: None,
             arrived_at: Timestamp::from_nanos(5),
             client: ([127, 0, 0, 1], 40_000).into(),
             method: "GET".to_owned(),

@@ -30,13 +30,13 @@ pub enum Transport {
     Tcp,
 }
 
-/// Which families the lab listens on, and so has addresses of.
+/// Where a host is: an address of each family that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Families {
-    /// 127.0.0.1.
-    V4,
-    /// 127.0.0.1 and `::1`.
-    Both,
+pub struct Addresses {
+    /// Its A record.
+    pub v4: Ipv4Addr,
+    /// Its AAAA record; `None` where the machine has no IPv6.
+    pub v6: Option<Ipv6Addr>,
 }
 
 /// Names and what they stand for.
@@ -44,30 +44,25 @@ pub enum Families {
 pub struct Zone {
     origin: Name,
     ttl: u32,
-    families: Families,
     names: BTreeMap<LowerName, Entry>,
 }
 
 #[derive(Debug)]
 enum Entry {
     Alias(Name),
-    Address,
+    Host(Addresses),
 }
 
 impl Zone {
-    /// A zone with chains of names, each ending at the loopback address: `[["a.lab.test", "b.example"]]` makes `a.lab.test`
-    /// an alias of `b.example`. Lifetimes are `ttl` seconds.
-    pub fn new<'name, Chain>(
-        chains: impl IntoIterator<Item = Chain>,
-        ttl: u32,
-        families: Families,
-    ) -> Result<Self, ProtoError>
+    /// A zone with chains of names, each ending at a host: `(["a.lab.test", "b.example"], host)` makes `a.lab.test` an alias
+    /// of `b.example`, which has the host's addresses. Lifetimes are `ttl` seconds.
+    pub fn new<'name, Chain>(chains: impl IntoIterator<Item = (Chain, Addresses)>, ttl: u32) -> Result<Self, ProtoError>
     where
         Chain: IntoIterator<Item = &'name str>,
     {
-        let mut zone = Self { origin: Name::from_ascii(ORIGIN)?, ttl, families, names: BTreeMap::new() };
+        let mut zone = Self { origin: Name::from_ascii(ORIGIN)?, ttl, names: BTreeMap::new() };
         zone.origin.set_fqdn(true);
-        for chain in chains {
+        for (chain, host) in chains {
             let mut previous: Option<Name> = None;
             for text in chain {
                 let mut name = Name::from_ascii(text)?;
@@ -77,7 +72,7 @@ impl Zone {
                 }
             }
             if let Some(last) = previous {
-                zone.names.insert(LowerName::new(&last), Entry::Address);
+                zone.names.insert(LowerName::new(&last), Entry::Host(host));
             }
         }
         Ok(zone)
@@ -131,12 +126,12 @@ impl Zone {
                     }
                     name = target.clone();
                 }
-                Some(Entry::Address) => {
+                Some(Entry::Host(host)) => {
                     if wanted(RecordType::A) {
-                        records.push(self.record(&name, RData::A(A(Ipv4Addr::LOCALHOST))));
+                        records.push(self.record(&name, RData::A(A(host.v4))));
                     }
-                    if wanted(RecordType::AAAA) && self.families == Families::Both {
-                        records.push(self.record(&name, RData::AAAA(AAAA(Ipv6Addr::LOCALHOST))));
+                    if let Some(v6) = host.v6.filter(|_| wanted(RecordType::AAAA)) {
+                        records.push(self.record(&name, RData::AAAA(AAAA(v6))));
                     }
                     break;
                 }
@@ -217,14 +212,22 @@ mod tests {
     use super::*;
     use crate::lab::world::BIG;
 
+    #[derive(Clone, Copy)]
+    enum Families {
+        V4,
+        Both,
+    }
+
     fn zone(families: Families) -> Zone {
+        let v6 = matches!(families, Families::Both).then_some(Ipv6Addr::LOCALHOST);
+        let host = Addresses { v4: Ipv4Addr::LOCALHOST, v6 };
         let chains: [&[&str]; 4] = [
             &["redirect.lab.test"],
             &["ns.lab.test"],
             &["cloudfront.lab.test", "d111111abcdef8.cloudfront.net"],
             &[&["big.lab.test"], BIG.1].concat(),
         ];
-        Zone::new(chains.map(|chain| chain.iter().copied()), 60, families).unwrap()
+        Zone::new(chains.map(|chain| (chain.iter().copied(), host)), 60).unwrap()
     }
 
     fn query(name: &str, kind: RecordType) -> Message {

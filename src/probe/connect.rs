@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -20,7 +21,9 @@ use super::fault::{self, fault};
 use super::kernel;
 use super::recorder::Recorder;
 use super::socket::{Arrival, StampedStream};
+use super::tap::{Carrier, Opening, Spot, Tap, Watched};
 use crate::event::{Attempt, AttemptId, AttemptResult, Evidence, Fact, Failure, FailureCode, Mark, Moment, Phase};
+use crate::flow::Place;
 use crate::target::{Interface, Route};
 use crate::time::{ClockSync, Monotonic, Nanos, Timestamp};
 
@@ -43,11 +46,12 @@ pub(crate) struct Dialed {
 pub(crate) fn dial(
     addresses: &[SocketAddr],
     interface: Option<&Interface>,
+    tap: Option<&Arc<dyn Tap>>,
     sync: ClockSync,
     deadline: &Deadline,
 ) -> Result<Dialed, Failure> {
     let port = addresses.first().map_or(0, SocketAddr::port);
-    let dialer = Dialer { interface, attempt_delay: Route::default().attempt_delay, sync, port };
+    let dialer = Dialer { interface, attempt_delay: Route::default().attempt_delay, tap, sync, port };
     let known = Addresses::Known(addresses.iter().map(SocketAddr::ip).collect());
     dialer.race(known, &mut Recorder::default(), deadline)
 }
@@ -61,6 +65,14 @@ pub(crate) fn bind(socket: &Socket, interface: Option<&Interface>, to: SocketAdd
         }
         Some(Interface::Address(_)) => Err(Errno::EADDRNOTAVAIL.into()),
         Some(Interface::Device(name)) => bind_device(socket, name),
+    }
+}
+
+/// The device that sockets are bound to.
+pub(crate) fn device(interface: Option<&Interface>) -> Option<&str> {
+    match interface? {
+        Interface::Device(name) => Some(name),
+        Interface::Address(_) => None,
     }
 }
 
@@ -106,7 +118,7 @@ pub(crate) fn dial_unix(
         Ok(socket) => {
             recorder.learn(Fact::Attempt(id, Attempt { address, result: AttemptResult::Won, error: None }));
             recorder.noticed(Moment::End(Phase::Connect), ended);
-            Ok(StampedStream::new(socket, sync))
+            Ok(StampedStream::new(socket, None, sync))
         }
         Err(error) => {
             let errno = error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
@@ -155,6 +167,7 @@ impl Order {
 struct InFlight {
     id: AttemptId,
     socket: Socket,
+    watched: Option<Watched>,
     to: SocketAddr,
     /// Before and after the call that sends the SYN: the SYN left in between.
     called: (Timestamp<Monotonic>, Timestamp<Monotonic>),
@@ -165,6 +178,8 @@ struct InFlight {
 pub(crate) struct Dialer<'a> {
     pub(crate) interface: Option<&'a Interface>,
     pub(crate) attempt_delay: Nanos,
+    /// Who watches the attempts.
+    pub(crate) tap: Option<&'a Arc<dyn Tap>>,
     pub(crate) sync: ClockSync,
     pub(crate) port: u16,
 }
@@ -211,12 +226,16 @@ impl Dialer<'_> {
             recorder.noticed(Moment::AttemptStarted(id), begun);
             (id, to, errno(error))
         })?;
+        let watched = self.watch(&socket, to);
+        let spot = |place| watched.as_ref().map(|watched| Spot { flow: watched.id(), place });
+        recorder.carried_by(watched.as_ref().map(Watched::id));
+        recorder.landmark(Moment::AttemptStarted(id), spot(Place::Syn));
         let before = clock::now();
         recorder.noticed(Moment::AttemptStarted(id), before);
         let called = socket.connect(&to.into());
         let after = clock::now();
         match called.map_err(errno) {
-            Ok(()) | Err(Errno::EINPROGRESS) => Ok(InFlight { id, socket, to, called: (before, after) }),
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(InFlight { id, socket, watched, to, called: (before, after) }),
             Err(errno) => Err((id, to, errno)),
         }
     }
@@ -230,6 +249,27 @@ impl Dialer<'_> {
         // Without stamps the user clock serves, and the trace says so.
         let _ = kernel::stamp_arrivals(&socket);
         Ok(socket)
+    }
+
+    /// Has the flow watched, before its SYN leaves. For that its own end is bound first, to the address that the kernel would
+    /// choose; where that cannot be, the attempt goes on unwatched.
+    fn watch(&self, socket: &Socket, to: SocketAddr) -> Option<Watched> {
+        self.tap?;
+        if let None | Some(Interface::Device(_)) = self.interface {
+            let own = self.own_address(to).ok()?;
+            socket.bind(&SocketAddr::new(own, 0).into()).ok()?;
+        }
+        let local = socket.local_addr().ok()?.as_socket()?;
+        Watched::new(self.tap, &Opening { carrier: Carrier::Tcp, local, remote: to, device: device(self.interface) })
+    }
+
+    /// The address that packets to there leave from. A datagram socket that is connected sends nothing.
+    fn own_address(&self, to: SocketAddr) -> std::io::Result<IpAddr> {
+        let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
+        bind(&socket, self.interface, to)?;
+        socket.connect(&to.into())?;
+        let local = socket.local_addr()?.as_socket();
+        local.map(|local| local.ip()).ok_or_else(|| Errno::EADDRNOTAVAIL.into())
     }
 }
 
@@ -335,7 +375,9 @@ impl Race<'_> {
             error: after.since(before) + Nanos::from_micros(1),
             source: Evidence::Kernel,
         });
-        let established = Arrival { noticed, kernel };
+        let syn_ack = won.watched.as_ref().map(|watched| Spot { flow: watched.id(), place: Place::SynAck });
+        recorder.carried_by(syn_ack.map(|spot| spot.flow));
+        let established = Arrival { noticed, kernel, wire: syn_ack };
         recorder.arrived(Moment::AttemptEnded(won.id), established);
         let attempt = Attempt { address: won.to.to_string(), result: AttemptResult::Won, error: None };
         recorder.learn(Fact::Attempt(won.id, attempt));
@@ -343,7 +385,7 @@ impl Race<'_> {
             recorder.learn(Fact::SynRoundTrip(rtt));
         }
         let local = won.socket.local_addr().ok().and_then(|address| address.as_socket());
-        let stream = StampedStream::new(won.socket, self.dialer.sync);
+        let stream = StampedStream::new(won.socket, won.watched, self.dialer.sync);
         Dialed { stream, remote: won.to, local, established, lookup: None }
     }
 

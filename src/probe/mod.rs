@@ -8,23 +8,27 @@
 //!
 //! Deliberately absent: printing, files that the user sees (`cli` does both), and the drawing of phases ([`crate::trace`]).
 
-mod clock;
+pub(crate) mod clock;
 mod connect;
-mod deadline;
+pub(crate) mod deadline;
 mod dns;
 mod fault;
 mod http;
-mod kernel;
+pub(crate) mod kernel;
 mod recorder;
 mod request;
 mod socket;
 mod stream;
+mod tap;
 mod tls;
 mod tunnel;
+mod witness;
 
 use std::io::Write;
+use std::sync::Arc;
 
 pub use deadline::Interrupt;
+pub use tap::{Carrier, FlowId, Opening, Tap, TappedPacket, Vantage, Watcher};
 pub use tls::TlsSetupError;
 
 use crate::event::{Failure, FailureCode, Phase};
@@ -114,20 +118,32 @@ pub struct Probe<'p> {
     resolver: Resolver,
     tls: LazyTls,
     interrupt: Interrupt,
+    watcher: Option<Watcher>,
     _stamps: Option<StampedSockets>,
 }
 
 impl<'p> Probe<'p> {
     /// Loads what is loaded once.
     pub fn new(plan: &'p Plan, interrupt: Interrupt) -> Result<Self, ProbeError> {
-        let tls = LazyTls::new(plan.tls.clone());
+        Self::build(plan, interrupt, None)
+    }
+
+    /// As [`Probe::new`], with every flow watched on the wire.
+    pub fn watched_by(watcher: Watcher, plan: &'p Plan, interrupt: Interrupt) -> Result<Self, ProbeError> {
+        Self::build(plan, interrupt, Some(watcher))
+    }
+
+    fn build(plan: &'p Plan, interrupt: Interrupt, watcher: Option<Watcher>) -> Result<Self, ProbeError> {
+        let tap = watcher.as_ref().map(|watcher| Arc::clone(&watcher.tap));
+        let tls = LazyTls::new(plan.tls.clone(), tap.clone());
         let names_need_tls = matches!(plan.resolution.servers, DnsServers::Tls(_) | DnsServers::Https(_));
         let for_names = if names_need_tls { Some(tls.client()?.clone()) } else { None };
         if plan.targets.iter().any(|target| target.request.url.scheme() == "https") {
             tls.client()?;
         }
         let resolver = Resolver::new(plan.resolution.clone(), plan.route.interface.clone(), for_names);
-        Ok(Self { plan, resolver, tls, interrupt, _stamps: StampedSockets::keep().ok() })
+        let resolver = resolver.watched_by(tap);
+        Ok(Self { plan, resolver, tls, interrupt, watcher, _stamps: StampedSockets::keep().ok() })
     }
 
     /// Traces a target: one request, the redirects that it leads to, and its warm repetition, as the plan says. The body of
@@ -158,6 +174,11 @@ impl<'p> Probe<'p> {
             traces.push(trace);
         }
         Traced { traces, stopped }
+    }
+
+    /// Who watches flows on the wire.
+    fn tap(&self) -> Option<&Arc<dyn Tap>> {
+        self.watcher.as_ref().map(|watcher| &watcher.tap)
     }
 
     fn next_request(
@@ -203,6 +224,10 @@ impl<'p> Probe<'p> {
             under_way.recorder.fail(failure);
         }
         let location = under_way.location.take();
+        if let Some(watcher) = &self.watcher {
+            witness::testify(watcher, &mut recorder, &sync);
+            watcher.tap.settled();
+        }
         let subject = Subject {
             trace_id: TraceId::new(clock::epoch_seconds(), random()),
             name: target.name.clone(),

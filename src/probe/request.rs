@@ -63,6 +63,7 @@ impl UnderWay<'_> {
         let (mut connection, endpoints) = match reusable.and_then(|kept| kept.if_it_stands(self.sync)) {
             Some(kept) => {
                 self.recorder.noticed(Moment::Start, clock::now());
+                self.recorder.carried_by(kept.connection.flow());
                 (kept.connection, Endpoints { reused: true, ..kept.endpoints })
             }
             None => self.open(&ready)?,
@@ -153,6 +154,7 @@ impl UnderWay<'_> {
         let dialer = Dialer {
             interface: route.interface.as_ref(),
             attempt_delay: route.attempt_delay,
+            tap: self.probe.tap(),
             sync: self.sync,
             port: to_port,
         };

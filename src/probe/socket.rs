@@ -4,6 +4,7 @@
 //! loopback a write runs the receiver too) and finds the kernel's stamps by offset; what is read comes with its arrival.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
@@ -13,7 +14,9 @@ use socket2::Socket;
 use super::clock;
 use super::deadline::{Deadline, Ended, Waited};
 use super::kernel::{self, Departure, KernelStamp, Stage, TcpState};
+use super::tap::{FlowId, Spot, Watched};
 use crate::event::{Failure, Mark, TransportCounters};
+use crate::flow::Place;
 use crate::time::{ClockSync, Monotonic, Timestamp};
 
 /// When bytes arrived.
@@ -23,15 +26,78 @@ pub(crate) struct Arrival {
     pub(crate) noticed: Timestamp<Monotonic>,
     /// When the kernel had them.
     pub(crate) kernel: Option<Mark>,
+    /// Where the packets that brought them may be found.
+    pub(crate) wire: Option<Spot>,
 }
 
-/// When the first and the last byte of one read arrived.
+/// Where the bytes of a chunk lie in the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The stream's flow, where that is watched.
+    flow: Option<FlowId>,
+    /// Everything that had to come for them: a TLS record, or themselves.
+    start: u64,
+    end: u64,
+    /// The offset of the first of them.
+    content: u64,
+    length: u64,
+}
+
+impl Extent {
+    /// Bytes from `start` to `end`, in clear text.
+    pub(crate) const fn plain(flow: Option<FlowId>, start: u64, end: u64) -> Self {
+        Self { flow, start, end, content: start, length: end - start }
+    }
+
+    /// The content of a record: `length` bytes behind a header of `header` bytes.
+    pub(crate) fn content(self, header: u64, length: usize) -> Self {
+        Self { content: self.start + header, length: length as u64, ..self }
+    }
+
+    fn part(self, range: &Range<usize>) -> Self {
+        let (from, to) = (range.start as u64, range.end as u64);
+        Self {
+            flow: self.flow,
+            start: if from == 0 { self.start } else { self.content + from },
+            end: if to >= self.length { self.end } else { self.content + to },
+            content: self.content + from,
+            length: to - from,
+        }
+    }
+
+    fn spot(&self, place: Place) -> Option<Spot> {
+        self.flow.map(|flow| Spot { flow, place })
+    }
+}
+
+/// When the first and the last byte of one chunk arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrivals {
     /// The first byte. Where the read touched several TCP segments its stamp is an upper bound, and its error says so.
     pub(crate) first: Arrival,
     /// The last byte.
     pub(crate) last: Arrival,
+    extent: Extent,
+}
+
+impl Arrivals {
+    pub(crate) fn new(first: Arrival, last: Arrival, extent: Extent) -> Self {
+        let first = Arrival { wire: extent.spot(Place::ReceivedFirst(extent.start)), ..first };
+        let last = Arrival { wire: extent.spot(Place::ReceivedEnd(extent.end)), ..last };
+        Self { first, last, extent }
+    }
+
+    /// Those of a part of the chunk. What begins in the middle of a read is stamped no earlier than the read's end; the wire
+    /// may know better.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        let first = if range.start == 0 { self.first } else { self.last };
+        Self::new(first, self.last, self.extent.part(&range))
+    }
+
+    /// Of a record with a header of so many bytes: those of its content's bytes.
+    pub(crate) fn of_content(&self, header: u64, length: usize) -> Self {
+        Self { extent: self.extent.content(header, length), ..*self }
+    }
 }
 
 /// When bytes left.
@@ -43,12 +109,17 @@ pub(crate) struct Left {
     pub(crate) scheduled: Option<Mark>,
     /// When the kernel handed them to the network device.
     pub(crate) kernel: Option<Mark>,
+    /// Where the packet that carried the last of them may be found.
+    pub(crate) wire: Option<Spot>,
 }
 
 impl Left {
-    /// Both witnesses of their leaving.
-    pub(crate) fn marks(self) -> impl Iterator<Item = Mark> {
-        std::iter::once(self.handed).chain(self.kernel)
+    /// Where the packet that acknowledges them may be found.
+    pub(crate) fn acknowledged(&self) -> Option<Spot> {
+        match self.wire? {
+            Spot { flow, place: Place::SentEnd(offset) } => Some(Spot { flow, place: Place::Acknowledged(offset) }),
+            _ => None,
+        }
     }
 }
 
@@ -105,7 +176,9 @@ struct Handed {
 pub(crate) struct StampedStream {
     socket: Socket,
     sync: ClockSync,
+    watched: Option<Watched>,
     written: u64,
+    received: u64,
     handed: Vec<Handed>,
     departures: Vec<Departure>,
     /// Reads that brought bytes so far.
@@ -125,13 +198,15 @@ impl AsFd for StampedStream {
 
 impl StampedStream {
     /// Takes a connected, non-blocking socket.
-    pub(crate) fn new(socket: Socket, sync: ClockSync) -> Self {
+    pub(crate) fn new(socket: Socket, watched: Option<Watched>, sync: ClockSync) -> Self {
         // Without these stamps the user clock serves, and the trace says so.
         let _ = kernel::stamp_departures(&socket);
         Self {
             socket,
             sync,
+            watched,
             written: 0,
+            received: 0,
             handed: Vec::new(),
             departures: Vec::new(),
             reads: 0,
@@ -144,6 +219,16 @@ impl StampedStream {
     /// Bytes written so far: the offset of the next one.
     pub(crate) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Bytes read so far: the offset of the next one.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The flow that carries the stream, where that is watched.
+    pub(crate) fn flow(&self) -> Option<FlowId> {
+        self.watched.as_ref().map(Watched::id)
     }
 
     /// Writes what fits.
@@ -169,7 +254,10 @@ impl StampedStream {
             match kernel::receive(&self.socket, buffer) {
                 Ok((length, stamp)) => {
                     self.reads += u64::from(length > 0);
-                    let arrivals = self.arrivals(length, stamp);
+                    let (first, last) = self.arrivals(length, stamp);
+                    let start = self.received;
+                    self.received += length as u64;
+                    let arrivals = Arrivals::new(first, last, Extent::plain(self.flow(), start, self.received));
                     self.filled = None;
                     return Ok(Progress::Made((length, arrivals)));
                 }
@@ -183,13 +271,14 @@ impl StampedStream {
         }
     }
 
-    fn arrivals(&self, length: usize, stamp: Option<KernelStamp>) -> Arrivals {
+    /// When the first and the last byte of a read arrived.
+    fn arrivals(&self, length: usize, stamp: Option<KernelStamp>) -> (Arrival, Arrival) {
         let noticed = clock::now();
         let kernel = stamp.map(|stamp| self.kernel_mark(stamp));
-        let last = Arrival { noticed, kernel };
-        let Some(mark) = kernel else { return Arrivals { first: last, last } };
+        let last = Arrival { noticed, kernel, wire: None };
+        let Some(mark) = kernel else { return (last, last) };
         if kernel::tcp_state(&self.socket).is_none_or(|state| length <= state.receive_mss as usize) {
-            return Arrivals { first: last, last };
+            return (last, last);
         }
         // The stamp is that of the last of several segments. The first one had come when the wait for it ended, and had not
         // when there was still nothing.
@@ -198,8 +287,7 @@ impl StampedStream {
             _ => mark,
         };
         let error = earliest.error + earliest.at.since(self.drained);
-        let first = Arrival { noticed, kernel: Some(Mark { error, ..earliest }) };
-        Arrivals { first, last }
+        (Arrival { kernel: Some(Mark { error, ..earliest }), ..last }, last)
     }
 
     fn kernel_mark(&self, stamp: KernelStamp) -> Mark {
@@ -234,6 +322,7 @@ impl StampedStream {
             handed: clock::user_mark(handed.at),
             scheduled: self.departure(offset, Stage::Scheduled),
             kernel: self.departure(offset, Stage::Sent),
+            wire: self.flow().map(|flow| Spot { flow, place: Place::SentEnd(offset) }),
         })
     }
 
@@ -314,6 +403,36 @@ mod tests {
         check(&[stamp(399, 9)], &writes, 401, None);
         // A retransmission stamps the same byte again.
         check(&[stamp(99, 200), stamp(99, 5)], &writes, 100, Some(5));
+    }
+
+    #[test]
+    fn parts_of_a_chunk_know_their_place_in_the_stream() {
+        let flow = Some(FlowId(7));
+        let arrival = Arrival { noticed: Timestamp::default(), kernel: None, wire: None };
+        let plain = Arrivals::new(arrival, arrival, Extent::plain(flow, 100, 120));
+        // A record of 5 + 10 + 16 bytes, with its header, and one with a nonce.
+        let record = Arrivals::new(arrival, arrival, Extent::plain(flow, 200, 231));
+        let content = record.of_content(5, 10);
+        let behind_nonce = Arrivals::new(arrival, arrival, Extent::plain(flow, 200, 239)).of_content(13, 10);
+        for (arrivals, range, first, end) in [
+            (&plain, 0..20, 100, 120),
+            (&plain, 0..7, 100, 107),
+            (&plain, 7..20, 107, 120),
+            (&plain.part(5..20), 2..15, 107, 120),
+            (&plain.part(5..20), 0..3, 105, 108),
+            // The first byte cannot be read before the header has come, the last one not before the tag.
+            (&content, 0..10, 200, 231),
+            (&content, 0..4, 200, 209),
+            (&content, 4..10, 209, 231),
+            (&content.part(4..10), 1..6, 210, 231),
+            (&behind_nonce, 4..5, 217, 218),
+        ] {
+            let part = arrivals.part(range.clone());
+            let places = [part.first.wire, part.last.wire].map(|spot| spot.unwrap().place);
+            assert_eq!(places, [Place::ReceivedFirst(first), Place::ReceivedEnd(end)], "{range:?}");
+        }
+        let unwatched = Arrivals::new(arrival, arrival, Extent::plain(None, 0, 9)).part(1..2);
+        assert_eq!((unwatched.first.wire, unwatched.last.wire), (None, None));
     }
 
     #[test]

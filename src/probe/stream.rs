@@ -11,6 +11,7 @@ use nix::poll::PollFlags;
 
 use super::deadline::Deadline;
 use super::socket::{Arrivals, Left, Progress, StampedStream, StreamError};
+use super::tap::FlowId;
 use super::tls::TlsStream;
 use crate::event::{Mark, TransportCounters};
 use crate::time::ClockSync;
@@ -185,6 +186,11 @@ impl Stream {
     /// Bytes of the TCP stream written so far.
     pub(crate) fn written(&self) -> u64 {
         self.stamped().written()
+    }
+
+    /// The flow that carries it, where that is watched.
+    pub(crate) fn flow(&self) -> Option<FlowId> {
+        self.stamped().flow()
     }
 
     /// When the byte before `offset` left.

@@ -22,12 +22,13 @@ const IDENTITY: [&str; 13] = [
     "reused",
 ];
 /// Columns after those of the phases.
-const MEASURES: [&str; 10] = [
+const MEASURES: [&str; 11] = [
     "total_ns",
     "network_ns",
     "server_ns",
     "server_low_ns",
     "server_high_ns",
+    "retransmission_ns",
     "rtt_ns",
     "retransmits",
     "header_bytes",
@@ -83,6 +84,7 @@ fn measures(trace: &Trace) -> [String; MEASURES.len()] {
         cell(wait.map(|wait| wait.server.get())),
         cell(wait.map(|wait| wait.server_low.get())),
         cell(wait.map(|wait| wait.server_high.get())),
+        cell(wait.and_then(|wait| wait.retransmission).map(Nanos::get)),
         cell(trace.connect.as_ref().and_then(|connect| connect.rtt).map(Nanos::get)),
         cell(trace.transport.map(|counters| counters.retransmits)),
         cell(response.map(|response| response.header_bytes)),
@@ -168,6 +170,8 @@ mod tests {
             check(&nothing, column, "");
         }
         check(&sample::refused(), "failure_code", "connect.refused");
+        check(&secure, "retransmission_ns", "");
+        check(&sample::repeated(), "retransmission_ns", "203000000");
         check(&sample::refused(), "outcome", "failed");
         check(&sample::reused(), "reused", "true");
     }

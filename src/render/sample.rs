@@ -214,6 +214,61 @@ pub(crate) fn repeated() -> Trace {
     )
 }
 
+/// As [`plain`], with the path to the server: one router slow to answer, one silent, one that answers seldom.
+pub(crate) fn with_hops() -> Trace {
+    let mut trace = plain();
+    let hop = |ttl: u8, more: Value| {
+        let mut hop = json!({"ttl": ttl, "sent": 3, "received": 3, "loss": 0.0, "reply": "time_exceeded"});
+        if let (Value::Object(fields), Value::Object(more)) = (&mut hop, more) {
+            fields.extend(more);
+        }
+        hop
+    };
+    let times = |best: u64, median: u64, worst: u64, step: i64| json!({"best_ns": best, "median_ns": median, "worst_ns": worst, "step_ns": step});
+    let both = |mut one: Value, more: Value| {
+        if let (Value::Object(fields), Value::Object(more)) = (&mut one, more) {
+            fields.extend(more);
+        }
+        one
+    };
+    let hops = json!([
+        hop(
+            1,
+            both(
+                times(412_000, 430_000, 2_900_000, 412_000),
+                json!({"address": "192.0.2.1", "name": "gateway.example"})
+            )
+        ),
+        json!({"ttl": 2, "sent": 3, "received": 0, "loss": 1.0}),
+        hop(
+            3,
+            both(
+                times(9_800_000, 9_800_000, 9_800_000, 9_388_000),
+                json!({"address": "203.0.113.7", "received": 1, "loss": 0.667})
+            )
+        ),
+        hop(
+            4,
+            both(
+                times(9_100_000, 9_150_000, 9_400_000, -700_000),
+                json!({"address": "203.0.113.9", "other_addresses": ["203.0.113.10"]})
+            )
+        ),
+        hop(
+            5,
+            both(
+                times(16_004_000, 16_100_000, 16_900_000, 6_904_000),
+                json!({"address": "198.51.100.2", "reply": "syn_ack"})
+            )
+        ),
+    ]);
+    trace.hops = serde_json::from_value(hops).unwrap();
+    let search = json!({"source": "192.0.2.10:40001", "destination": "198.51.100.2:443", "rounds": 3, "probes": 17,
+        "ended": "destination", "evidence": "kernel"});
+    trace.hop_search = Some(serde_json::from_value(search).unwrap());
+    trace
+}
+
 /// Two requests: a redirect and what it leads to, on a new connection.
 pub(crate) fn redirected() -> Vec<Trace> {
     let connect = |local: &str, remote: &str| {
@@ -324,6 +379,28 @@ pub(crate) fn hostile() -> Trace {
     trace
 }
 
+/// A request whose packets were captured, one of them twice.
+pub(crate) fn captured() -> Trace {
+    let phases =
+        [("connect", 16_000_000, "wire", 900), ("send", 41_000, "wire", 900), ("wait", 230_000_000, "wire", 900)];
+    let row = |at: u64, direction: &str, flags: &str, numbers: (u64, u64), bytes: u32| {
+        json!({"at_ns": at, "direction": direction, "flags": flags, "sequence": numbers.0, "acknowledgement": numbers.1,
+            "bytes": bytes, "window": 64_240})
+    };
+    let again = with(row(246_000_000, "received", "PA", (1, 90), 1_448), "note", json!("fast_retransmission"));
+    let counts = json!({"packets": 3, "bytes": 89, "retransmitted": 0, "out_of_order": 0, "duplicate_acks": 0,
+        "zero_windows": 0});
+    let wire = json!({"interface": "eth0", "side": "client", "captured": 6, "dropped": 0, "syn_rtt_ns": 16_000_000,
+    "sent": counts, "received": counts, "phases": [], "delays": [], "packets": [
+        row(0, "sent", "S", (0, 0), 0),
+        row(16_000_000, "received", "SA", (0, 1), 0),
+        row(16_041_000, "sent", "PA", (1, 1), 89),
+        again,
+        row(246_041_000, "sent", "A", (90, 1_449), 0),
+    ]});
+    trace(10, "http://192.0.2.80/", &phases, json!({"wire": wire}))
+}
+
 /// Every sample.
 pub(crate) fn all() -> Vec<Trace> {
     let mut traces = vec![
@@ -335,6 +412,8 @@ pub(crate) fn all() -> Vec<Trace> {
         unknown_name(),
         expired(),
         hostile(),
+        captured(),
+        with_hops(),
         trace(9, "http://a/", &[], json!({})),
         repeated(),
     ];
@@ -367,6 +446,9 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
                 attempt.address = texts[6].clone();
             }
         }
+        for row in trace.wire.iter_mut().filter_map(|wire| wire.packets.as_mut()).flatten() {
+            row.flags = texts[6].clone();
+        }
         for query in trace.dns.iter_mut().flat_map(|dns| &mut dns.queries) {
             query.question.name = texts[3].clone();
             query.question.server = texts[4].clone();
@@ -374,6 +456,9 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
         for certificate in trace.tls.iter_mut().flat_map(|tls| &mut tls.certificates) {
             certificate.subject = texts[5].clone();
             certificate.not_after = texts[6].clone();
+        }
+        for hop in &mut trace.hops {
+            hop.name = Some(texts[3].clone());
         }
         trace
     })

@@ -55,6 +55,8 @@ impl Trace {
             response: response(&facts, &at),
             request: facts.request,
             transport: facts.transport,
+            hop_search: None,
+            hops: Vec::new(),
             timeline,
         };
         match context.secrets {

@@ -7,6 +7,7 @@
 //! ([`crate::target::Secrets`]).
 
 mod assemble;
+mod hops;
 mod id;
 mod redact;
 mod sections;
@@ -25,6 +26,10 @@ pub use crate::event::{
 };
 use crate::target::Secrets;
 use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
+pub use hops::{
+    Hop, HopAnswer, HopProbe, HopReply, HopReplyError, HopSearch, HopsEnded, RoundTrips, hops, last_answering,
+    weakest_evidence,
+};
 pub use id::{TraceId, TraceIdError};
 pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
@@ -79,6 +84,12 @@ pub struct Trace {
     /// What the server says of its own time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_timing: Vec<ServerMetric>,
+    /// How the path to the other end was searched; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_search: Option<HopSearch>,
+    /// The hops of that path; empty where it was not searched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
 }
 
 /// The one version of the JSON form.

@@ -4,7 +4,8 @@
 //! turns, so that whatever else the machine does meets both alike. Processor time is what the kernel charged to the child
 //! (user and system, `wait4(2)`); wall time is from before the fork to the child's end. The host's name is given with
 //! `--resolve` to both: no name server is asked. "Verified" means against the system's whole bundle, to which this
-//! program's own authority is added, named to both by `SSL_CERT_FILE`.
+//! program's own authority is added, named to both by `SSL_CERT_FILE`. Whoever may capture packets does so, unless told not
+//! to: what that costs is seen as root.
 //!
 //! Deliberately absent: what the phases of a request take. That is the server's and the network's, and wirefall's own output.
 
@@ -25,18 +26,18 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
+
+use support::{Problem, credentials, find, percentile, rounds};
+
+mod support;
 
 const HOST: &str = "one-get.test";
 const ROUNDS: usize = 200;
 /// Where Debian and its relatives keep the bundle; elsewhere `SSL_CERT_FILE` says where it is.
 const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const WRITE_OUT: &str = "%{http_code} %{http_version} %{time_total}\\n";
-
-type Problem = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     match run() {
@@ -52,11 +53,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<String, Problem> {
-    let rounds = rounds()?;
-    let curl = find_curl()?;
+    let rounds = rounds(ROUNDS)?;
+    let curl = find("curl")?;
     let wirefall = PathBuf::from(env!("CARGO_BIN_EXE_wirefall"));
     let home = tempfile::tempdir()?;
-    let (server, authority) = credentials()?;
+    let (mut server, authority) = credentials(HOST)?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let address = serve(server)?;
     let bundle = home.path().join("bundle.pem");
     let roots = write_bundle(&bundle, &authority)?;
@@ -70,9 +72,11 @@ fn run() -> Result<String, Problem> {
         let common = ["--resolve", &resolve, &url].into_iter().chain(trust);
         let as_json = ["--format", "json"].into_iter().chain(common.clone());
         let as_curl = ["-s", "-o", "/dev/null", "-w", WRITE_OUT].into_iter().chain(common);
+        let uncaptured = ["--capture", "off"].into_iter().chain(as_curl.clone());
         let cases = vec![
             Case::new("wirefall --format json", &wirefall, as_json, "\"status\": 200"),
             Case::new("wirefall -s -o /dev/null -w ...", &wirefall, as_curl.clone(), "200 2 "),
+            Case::new("wirefall --capture off -s -o ...", &wirefall, uncaptured, "200 2 "),
             Case::new("curl -s -o /dev/null -w ...", &curl, as_curl, "200 2 "),
         ];
         sections.push(Section { title, cases });
@@ -94,46 +98,6 @@ fn run() -> Result<String, Problem> {
         }
     }
     Ok(table(&sections, rounds))
-}
-
-/// The first argument that is a number; cargo adds some of its own.
-fn rounds() -> Result<usize, Problem> {
-    let Some(word) = std::env::args().skip(1).find(|word| !word.starts_with('-')) else { return Ok(ROUNDS) };
-    match word.parse() {
-        Ok(rounds) if rounds > 0 => Ok(rounds),
-        _ => Err(format!("{word:?} is not a number of rounds").into()),
-    }
-}
-
-fn find_curl() -> Result<PathBuf, Problem> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join("curl"))
-        .find(|file| file.is_file())
-        .ok_or_else(|| "curl is not in PATH: there is nothing to compare with".into())
-}
-
-/// A server's configuration, and the certificate of the authority that signed for it.
-fn credentials() -> Result<(ServerConfig, String), Problem> {
-    let mut authority = CertificateParams::new([])?;
-    authority.distinguished_name.push(rcgen::DnType::CommonName, "one_get authority");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate()?;
-    let pem = authority.self_signed(&authority_key)?.pem();
-    let mut leaf = CertificateParams::new([HOST.to_owned()])?;
-    leaf.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate()?;
-    let certificate = leaf.signed_by(&key, &Issuer::new(authority, authority_key))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).map_err(str::to_owned)?,
-        )?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok((server, pem))
 }
 
 /// Starts the server, which ends with this process.
@@ -252,11 +216,9 @@ fn wait(pid: u32) -> Result<(i32, Duration), Problem> {
     Ok((status, time(usage.ru_utime)? + time(usage.ru_stime)?))
 }
 
-/// The 10th, 50th and 90th percentile (nearest rank), in milliseconds.
+/// The 10th, 50th and 90th percentile, in milliseconds.
 fn percentiles(sample: &[Duration]) -> [f64; 3] {
-    let mut sorted = sample.to_vec();
-    sorted.sort_unstable();
-    [10, 50, 90].map(|percent| sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1].as_secs_f64() * 1e3)
+    [10, 50, 90].map(|percent| percentile(sample, percent).unwrap_or_default().as_secs_f64() * 1e3)
 }
 
 fn table(sections: &[Section], rounds: usize) -> String {

@@ -93,7 +93,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    fn new(tcp: TcpStream) -> Self {
+    pub fn new(tcp: TcpStream) -> Self {
         tcp.set_read_timeout(Some(PATIENCE)).expect("a deadline");
         tcp.set_write_timeout(Some(PATIENCE)).expect("a deadline");
         tcp.set_nodelay(true).expect("no delay");

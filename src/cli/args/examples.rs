@@ -16,7 +16,11 @@ EXAMPLES
   wirefall --aws-sigv4 aws:amz https://ID.execute-api.us-east-1.amazonaws.com/
   wirefall --resolve example.com:443:192.0.2.1 https://example.com/
   wirefall --chart trace.svg --save traces.jsonl https://example.com/
+  wirefall --hops --hops-names https://example.com/          and on which hop of the network it went
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
+  wirefall --capture require https://example.com/            times from the wire, or an error that says why not
+  wirefall --packets https://example.com/                    and every packet
+  wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 
 EXIT CODES
   0 done            1 other failure        2 misuse            6 DNS                7 connect
@@ -26,7 +30,10 @@ EXIT CODES
 pub(super) const LAB: &str = "\
 EXAMPLES
   wirefall lab --ca-out ca.pem --dns-port 5353
-  wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay";
+  wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay
+  wirefall lab --distance                                    regions, 16 to 200 ms away
+  wirefall lab --distance -- wirefall https://ec2.eu-west-1.lab.test/
+  wirefall lab --distance --region moon=2560 --loss 1% -- bash";
 
 pub(super) const DEMO: &str = "\
 EXAMPLES

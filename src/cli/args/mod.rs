@@ -21,6 +21,7 @@ mod examples;
 #[expect(clippy::doc_markdown, reason = "doc comments of flags are their help texts, where Markdown means nothing")]
 #[expect(rustdoc::broken_intra_doc_links, reason = "as above: brackets mean that a part is optional")]
 pub mod flags;
+mod hops;
 mod inputs;
 mod output;
 mod resolve;
@@ -30,8 +31,9 @@ pub use body::{BodyArgs, BodyPart, BodySource};
 pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
 pub use flags::{ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TraceArgs};
+pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};
-pub use output::{ChartFile, Color, Destination, Format, Output, StatusRule, Verbosity};
+pub use output::{CaptureRule, ChartFile, Color, Destination, Format, Output, PacketList, StatusRule, Verbosity};
 pub use shell::{completions, man};
 
 /// The command and its raw flags. `argv` begins with the program's name.

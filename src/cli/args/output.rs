@@ -22,6 +22,12 @@ pub struct Output {
     pub save: Option<PathBuf>,
     /// `--chart`: a waterfall is drawn into this file.
     pub chart: Option<ChartFile>,
+    /// `--capture`: whether packets are captured.
+    pub capture: CaptureRule,
+    /// `--packets`: whether traces list their packets.
+    pub packets: PacketList,
+    /// `--pcap`: packets and TLS secrets are written into this file.
+    pub pcap: Option<PathBuf>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
     /// Whether the terminal's colours are used.
@@ -64,6 +70,28 @@ impl From<PathBuf> for Destination {
     fn from(path: PathBuf) -> Self {
         if path.as_os_str() == "-" { Self::Stdout } else { Self::File(path) }
     }
+}
+
+/// Whether packets are captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum CaptureRule {
+    /// Where this process may; elsewhere the kernel's stamps serve.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Always: where this process may not, nothing is traced.
+    Require,
+}
+
+/// Whether traces list their packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PacketList {
+    /// They only count them.
+    #[default]
+    Omit,
+    /// They list them.
+    List,
 }
 
 /// How much is said on standard error.

@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::lab::link::Share;
 use crate::render::chart::ChartFormat;
 use crate::target::{
     ClientIdentity, ContentCoding, Credentials, DnsServers, Family, HeaderField, HttpVersion, Interface, Limits,
@@ -114,6 +115,9 @@ fn a_url_alone_is_a_plan_of_defaults() {
         heads: Destination::Nowhere,
         save: None,
         chart: None,
+        capture: CaptureRule::Auto,
+        packets: PacketList::Omit,
+        pcap: None,
         verbosity: Verbosity::Normal,
         color: Color::Auto,
         status: StatusRule::AnyIsFine,
@@ -419,6 +423,15 @@ fn output_is_as_asked() {
         (&["-D", "d"], Output { heads: Destination::File("d".into()), ..default.clone() }),
         (&["--save", "s.jsonl"], Output { save: Some("s.jsonl".into()), ..default.clone() }),
         (&["--chart", "c.svg"], Output { chart: Some(chart), ..default.clone() }),
+        (&["--capture", "auto"], default.clone()),
+        (&["--capture", "off"], Output { capture: CaptureRule::Off, ..default.clone() }),
+        (&["--capture", "require"], Output { capture: CaptureRule::Require, ..default.clone() }),
+        // Whoever wants to see packets does not want to be left without.
+        (&["--packets"], Output { capture: CaptureRule::Require, packets: PacketList::List, ..default.clone() }),
+        (
+            &["--pcap", "p", "--capture", "auto"],
+            Output { capture: CaptureRule::Require, pcap: Some("p".into()), ..default.clone() },
+        ),
         (&["-s"], Output { verbosity: Verbosity::Silent, ..default.clone() }),
         (&["-sS"], default.clone()),
         (&["-v"], Output { verbosity: Verbosity::Verbose, ..default.clone() }),
@@ -455,6 +468,14 @@ fn errors_name_the_flag_what_was_expected_and_what_was_given() {
         (
             &["-b", "jar.txt", "h"],
             "-b: expected NAME=VALUE (a word without = would be a file, and cookie files are not read), got \"jar.txt\"",
+        ),
+        (
+            &["--pcap", "p", "--capture", "off", "h"],
+            "--pcap cannot be used with --capture off: it shows what was captured",
+        ),
+        (
+            &["--packets", "--capture", "off", "h"],
+            "--packets cannot be used with --capture off: it shows what was captured",
         ),
         (&["-u", "secret", "h"], "-u: expected USER:PASSWORD, with the colon (nothing asks for a password)"),
         (
@@ -544,6 +565,20 @@ fn other_commands_keep_their_flags() {
     let Command::Lab(lab) = of(&["wirefall", "lab", "--profile", "p.toml", "--time-scale", "0.5"]) else { panic!() };
     assert_eq!((lab.profile.as_deref(), lab.dns_port, lab.ca_out), (Some(Path::new("p.toml")), 0, None));
     assert!((lab.time_scale - 0.5).abs() < f64::EPSILON);
+    let words =
+        ["wirefall", "lab", "--distance", "--region", "moon=2560", "--loss", "1%", "--jitter", "0.5", "--", "sh", "-c"];
+    let Command::Lab(lab) = of(&words) else { panic!() };
+    assert_eq!(lab.region, [("moon".parse().unwrap(), Nanos::from_millis(2_560))]);
+    assert_eq!((lab.loss, lab.jitter), (Some(Share::per_million(10_000)), Some(Nanos::from_micros(500))));
+    assert_eq!(lab.command, ["sh", "-c"]);
+    for words in [&["--region", "a=1"][..], &["--loss", "1"], &["--jitter", "1"], &["--", "sh"]] {
+        let refused = |words: &[&str]| parse([&["wirefall", "lab"], words].concat().iter().map(OsString::from));
+        assert!(refused(words).unwrap_err().to_string().contains("--distance"), "{words:?}");
+    }
+    for word in ["--region=moon", "--region=Moon=1", "--region=moon=x", "--loss=101%", "--jitter=-1", "--dns-port=5353"]
+    {
+        parse(["wirefall", "lab", "--distance", word].map(OsString::from)).unwrap_err();
+    }
     let Command::Demo(demo) = of(&["wirefall", "demo"]) else { panic!() };
     assert_eq!(demo.out, Path::new("./wirefall-demo"));
     let Command::Chart(chart) = of(&["wirefall", "chart", "waterfall", "a", "b", "-o", "c.png", "--title", "t"]) else {

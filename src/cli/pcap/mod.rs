@@ -100,7 +100,7 @@ impl Reading<'_> {
         })?;
         let mut progress = Progress::of(&source, &name);
         let is_live = source.is_live();
-        let unreadable = |source| CommandError::Capture { file: name.clone(), source };
+        let unreadable = |source| CommandError::CaptureFile { file: name.clone(), source };
         let mut reader = CaptureReader::open(source).map_err(unreadable)?;
         gather.begin_file(is_live);
         let read = self.packets(&mut reader, gather, &mut progress, console, ending);

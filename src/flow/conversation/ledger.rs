@@ -27,6 +27,8 @@ struct Tile {
     last: At,
 }
 
+/// The largest window (RFC 7323 §2.3).
+const FURTHEST: u64 = 1 << 30;
 const NEVER: At = Timestamp::from_nanos(u64::MAX);
 
 impl Tile {
@@ -72,6 +74,16 @@ impl Ledger {
             return Recorded { fresh: Some((start, end)), noticed: None, before: None };
         }
         self.record_behind(start, end, at)
+    }
+
+    /// Records that everything before `start` has been sent: what has not gone by is missing from now on. A number further
+    /// away than any window reaches is none of this stream's.
+    pub(super) fn miss_before(&mut self, start: u64, at: At) {
+        let reached = self.end();
+        if start > reached && start - reached <= FURTHEST {
+            self.holes += 1;
+            self.push(Tile { end: start, first: at, last: NEVER });
+        }
     }
 
     /// Records a stretch that begins before the end of what went by.

@@ -106,6 +106,11 @@ impl<'a> Placed<'_, 'a> {
             opening.take(self.at, self.tcp);
             return (if is_answer { What::SynAck } else { What::Syn }, recorded);
         }
+        // The end of the stream takes a number, too.
+        if length == 0 && self.start > next + i64::from(own.end.is_some()) {
+            // An acknowledgement or an end has the number of what comes next: what is before it has been sent.
+            own.ledger.miss_before(clamp(self.start), self.at);
+        }
         let is_end_again = flags.fin() && own.end.is_some();
         if flags.fin() {
             own.end.get_or_insert(clamp(self.end()));

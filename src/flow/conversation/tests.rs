@@ -99,6 +99,11 @@ fn every_packet_is_what_it_is() {
             "20 > FA 1 ack 1\n 240 > FA 1 ack 1\n 256 < A 1 ack 2\n 257 < FA 1 ack 2\n 257.1 > A 2 ack 2",
             vec![What::New, again(Timeout), What::Ack, What::New, What::Ack],
         ),
+        (
+            "nothing is missing behind an end, which takes a number",
+            "20 > PA 1+100 ack 1\n 20.1 > FA 101 ack 1\n 36 < FA 1 ack 102\n 36.1 > A 102 ack 2\n 37 > A 102 ack 2",
+            vec![What::New, What::New, What::New, What::Ack, What::DuplicateAck],
+        ),
         ("a reset", "20 < R 1\n 21 < RA 1+5 ack 1", vec![What::Reset, What::Reset]),
     ] {
         assert_eq!(opened(script).1, expect, "{name}");
@@ -391,6 +396,18 @@ fn counts_are_per_direction_and_per_excerpt() {
     assert_eq!(sum(&conversation, 0.0, Direction::Sent).packets, 3);
     assert_eq!((conversation.sent(100), conversation.delivered(2799)), (None, Some(ms(241.0))));
     assert!(!conversation.is_over());
+}
+
+#[test]
+fn a_tail_that_was_lost_is_noticed_with_the_number_of_the_end() {
+    let script = format!(
+        "{OPENED} 20 < A 1+100 ack 1\n 21 < FA 151 ack 1\n 37.3 < PA 101+50 ack 1\n 38 > FA 1 ack 152\n 54 < A 152 ack 2"
+    );
+    let expect = (Trouble::LostBytes, Direction::Received, 21.0, 37.3, Some(Recovery::Timeout));
+    assert_eq!(delays(Side::Client, &script), [expect]);
+    let (conversation, _) = played(&script);
+    assert_eq!((conversation.delivered(149), conversation.received(150)), (Some(ms(37.3)), None));
+    assert!(conversation.is_over());
 }
 
 #[test]

@@ -10,13 +10,14 @@ use hickory_proto::rr::Name;
 
 use super::exchange::{Call, Exchanged, NoAnswer, Server, Wire};
 use super::{Update, tell};
-use crate::event::{Answer, Event, Fact, Failure, FailureCode, Moment, Phase, QueryId, Question};
+use crate::event::{Answer, Fact, Failure, FailureCode, Moment, Phase, QueryId, Question};
 use crate::message::dns::{Record, parse_name, without_root};
 use crate::probe::clock;
 use crate::probe::deadline::Deadline;
 use crate::probe::fault::fault;
 use crate::probe::recorder::Recorder;
 use crate::probe::socket::Arrival;
+use crate::probe::tap::Tap;
 use crate::probe::tls::TlsClient;
 use crate::target::Interface;
 use crate::time::{ClockSync, Nanos};
@@ -33,6 +34,7 @@ pub(super) struct Asker {
     pub(super) servers: Arc<Vec<Server>>,
     pub(super) interface: Option<Interface>,
     pub(super) tls: Option<TlsClient>,
+    pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) candidates: Vec<String>,
     pub(super) record: Record,
     pub(super) timeout: Nanos,
@@ -134,13 +136,14 @@ impl Asker {
             record_type: self.record.as_str().to_owned(),
             retries: sent_before,
         };
-        self.tell(vec![Event::Learned(Fact::Question(id, question))]);
+        self.tell(|observed| observed.learn(Fact::Question(id, question)));
         let deadline = self.deadline.within(self.timeout);
         let begun = clock::now();
-        let sent = |mark| self.tell(vec![Event::Observed(Moment::QuerySent(id), mark)]);
+        let sent = |left| self.tell(|observed| observed.left(Moment::QuerySent(id), left));
         let call = Call {
             interface: self.interface.as_ref(),
             tls: self.tls.as_ref(),
+            tap: self.tap.as_ref(),
             sync: self.sync,
             deadline: &deadline,
             name,
@@ -149,24 +152,26 @@ impl Asker {
         };
         let Exchanged { left, outcome } = call.exchange(server, wire);
 
-        let mut observed = Recorder::default();
-        match left {
-            Some(left) => left.marks().for_each(|mark| observed.observe(Moment::QuerySent(id), mark)),
-            None => observed.noticed(Moment::QuerySent(id), begun),
-        }
-        match &outcome {
-            Ok((answer, arrival)) => {
-                observed.arrived(Moment::QueryEnded(id), *arrival);
-                observed.learn(Fact::Answer(id, answer.clone()));
+        self.tell(|observed| {
+            match left {
+                Some(left) => observed.left(Moment::QuerySent(id), left),
+                None => observed.noticed(Moment::QuerySent(id), begun),
             }
-            Err(_) => observed.noticed(Moment::QueryEnded(id), clock::now()),
-        }
-        self.tell(observed.into_events(Nanos::ZERO));
+            match &outcome {
+                Ok((answer, arrival)) => {
+                    observed.arrived(Moment::QueryEnded(id), *arrival);
+                    observed.learn(Fact::Answer(id, answer.clone()));
+                }
+                Err(_) => observed.noticed(Moment::QueryEnded(id), clock::now()),
+            }
+        });
         outcome
     }
 
-    fn tell(&self, events: Vec<Event>) {
-        tell(&self.updates, &self.bell, Update::Observed(events));
+    fn tell(&self, observe: impl FnOnce(&mut Recorder)) {
+        let mut observed = Recorder::default();
+        observe(&mut observed);
+        tell(&self.updates, &self.bell, Update::Observed(observed));
     }
 }
 
@@ -181,6 +186,7 @@ mod tests {
     use hickory_proto::rr::{RData, Record as ResourceRecord};
 
     use super::*;
+    use crate::event::Event;
     use crate::probe::Interrupt;
 
     /// Long enough for an answer on a busy machine, short enough to wait for.
@@ -237,6 +243,7 @@ mod tests {
             servers: Arc::new(servers.iter().map(|answers| server(*answers)).collect()),
             interface: None,
             tls: None,
+            tap: None,
             candidates: vec!["www.wirefall.test".to_owned()],
             record: Record::A,
             timeout: TIMEOUT,
@@ -257,7 +264,7 @@ mod tests {
         let events: Vec<Event> = received
             .iter()
             .flat_map(|update| match update {
-                Update::Observed(events) => events,
+                Update::Observed(observed) => observed.into_events(Nanos::ZERO),
                 Update::Done(..) => vec![],
             })
             .collect();

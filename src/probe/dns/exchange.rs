@@ -1,6 +1,7 @@
 //! One question to one server, over UDP, TCP, TLS or HTTPS, with the stamps of its query and its answer.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use hickory_proto::rr::Name;
 use nix::poll::PollFlags;
@@ -8,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use url::Url;
 
 use crate::event::{Answer, DnsTransport, Failure, FailureCode, Mark, Phase};
+use crate::flow::Place;
 use crate::message::dns::{self as message, Record, Unusable};
 use crate::probe::clock;
 use crate::probe::connect::{self, Dialed};
@@ -18,6 +20,7 @@ use crate::probe::kernel::{self, KernelStamp, Stage};
 use crate::probe::recorder::Recorder;
 use crate::probe::socket::{Arrival, Left, StreamError};
 use crate::probe::stream::{Inbound, Stream};
+use crate::probe::tap::{Carrier, Opening, Spot, Tap, Watched};
 use crate::probe::tls::{TlsClient, TlsStream};
 use crate::target::Interface;
 use crate::time::ClockSync;
@@ -126,12 +129,13 @@ pub(super) struct Exchanged {
 pub(super) struct Call<'a> {
     pub(super) interface: Option<&'a Interface>,
     pub(super) tls: Option<&'a TlsClient>,
+    pub(super) tap: Option<&'a Arc<dyn Tap>>,
     pub(super) sync: ClockSync,
     pub(super) deadline: &'a Deadline,
     pub(super) name: &'a Name,
     pub(super) record: Record,
     /// Told when the query was handed to the kernel, as soon as it was: an answer may never come.
-    pub(super) handed: &'a dyn Fn(Mark),
+    pub(super) handed: &'a dyn Fn(Left),
 }
 
 impl Call<'_> {
@@ -156,21 +160,27 @@ impl Call<'_> {
         // Without stamps the user clock serves, and the trace says so.
         let _ = kernel::stamp_departures(&socket);
 
+        let watched = self.watch(&socket, server);
+        // Of datagrams, too, bytes are counted from the first on.
+        let spot = |place| watched.as_ref().map(|watched| Spot { flow: watched.id(), place });
+
         let id = random_id();
         let query = message::encode(id, self.name, self.record);
         let handed = clock::user_mark(clock::now());
+        let handed = Left { handed, scheduled: None, kernel: None, wire: spot(Place::SentEnd(query.len() as u64)) };
         socket.send(&query).map_err(unreachable)?;
         (self.handed)(handed);
-        *left = Some(Left { handed, scheduled: None, kernel: None });
+        *left = Some(handed);
 
         let mut stamps = Vec::new();
         let mut buffer = vec![0_u8; usize::from(u16::MAX)];
         let mut malformed = false;
+        let mut received = 0;
         loop {
             let ready = self.deadline.wait(std::os::fd::AsFd::as_fd(&socket), PollFlags::POLLIN);
             kernel::acknowledge_stamps(&socket, &mut stamps);
             let sent = stamps.iter().find(|stamp| stamp.stage == Stage::Sent).map(|stamp| self.mark(stamp.at));
-            *left = Some(Left { handed, scheduled: None, kernel: sent });
+            *left = Some(Left { kernel: sent, ..handed });
             match ready {
                 Err(Ended::TimedOut) if malformed => return Err(NoAnswer::Malformed),
                 Err(ended) => return Err(ended.into()),
@@ -180,7 +190,9 @@ impl Call<'_> {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(unreachable(error)),
                 Ok((length, stamp)) => {
-                    let arrival = Arrival { noticed: clock::now(), kernel: stamp.map(|stamp| self.mark(stamp)) };
+                    received += length as u64;
+                    let kernel = stamp.map(|stamp| self.mark(stamp));
+                    let arrival = Arrival { noticed: clock::now(), kernel, wire: spot(Place::ReceivedEnd(received)) };
                     match message::decode(&buffer[..length], id, self.name, self.record) {
                         Ok(answer) => return Ok((answer, arrival)),
                         Err(Unusable::Malformed) => return Err(NoAnswer::Malformed),
@@ -191,6 +203,13 @@ impl Call<'_> {
                 }
             }
         }
+    }
+
+    fn watch(&self, socket: &Socket, server: SocketAddr) -> Option<Watched> {
+        self.tap?;
+        let local = socket.local_addr().ok()?.as_socket()?;
+        let device = connect::device(self.interface_towards(server.ip()));
+        Watched::new(self.tap, &Opening { carrier: Carrier::Udp, local, remote: server, device })
     }
 
     fn mark(&self, stamp: KernelStamp) -> Mark {
@@ -212,7 +231,7 @@ impl Call<'_> {
         stream.flush(self.deadline).map_err(|error| NoAnswer::from_stream(&error))?;
         *left = stream.left(end);
         if let Some(left) = left {
-            (self.handed)(left.handed);
+            (self.handed)(*left);
         }
 
         let mut received = Vec::new();
@@ -245,7 +264,7 @@ impl Call<'_> {
         let tls_name = (url.scheme() == "https").then_some(host.trim_matches(['[', ']']));
         let stream = self.open(addresses, tls_name, &[b"h2", b"http/1.1"])?;
         let query = message::encode(0, self.name, self.record);
-        (self.handed)(clock::user_mark(clock::now()));
+        (self.handed)(Left { handed: clock::user_mark(clock::now()), scheduled: None, kernel: None, wire: None });
         let Fetched { left: sent, status, body, arrival } =
             http::post_dns_message(stream, url, &query, self.deadline).map_err(|failure| self.failed(failure))?;
         *left = sent;
@@ -259,8 +278,8 @@ impl Call<'_> {
     fn open(&self, addresses: &[SocketAddr], tls_name: Option<&str>, alpn: &[&[u8]]) -> Result<Stream, NoAnswer> {
         let mut unrecorded = Recorder::default();
         let interface = addresses.first().and_then(|server| self.interface_towards(server.ip()));
-        let Dialed { stream, .. } =
-            connect::dial(addresses, interface, self.sync, self.deadline).map_err(|failure| self.failed(failure))?;
+        let Dialed { stream, .. } = connect::dial(addresses, interface, self.tap, self.sync, self.deadline)
+            .map_err(|failure| self.failed(failure))?;
         let Some(name) = tls_name else { return Ok(Stream::plain(stream)) };
         let Some(client) = self.tls else { return Err(NoAnswer::Unreachable("TLS is not set up".to_owned())) };
         TlsStream::handshake(stream, client, name, alpn, &mut unrecorded, self.deadline)

@@ -21,9 +21,9 @@ use std::sync::{Arc, OnceLock};
 use super::deadline::{Deadline, Ended};
 use super::fault::{self, fault};
 use super::recorder::Recorder;
-
+use super::tap::Tap;
 use super::tls::TlsClient;
-use crate::event::{DnsSource, Event, Fact, Failure, FailureCode, Moment, Phase};
+use crate::event::{DnsSource, Fact, Failure, FailureCode, Moment, Phase};
 use crate::message::dns::Record;
 use crate::target::{DnsServers, Family, Interface, Resolution};
 use crate::time::{ClockSync, Nanos};
@@ -41,6 +41,7 @@ pub(crate) struct Resolver {
     resolution: Resolution,
     interface: Option<Interface>,
     tls: Option<TlsClient>,
+    tap: Option<Arc<dyn Tap>>,
     /// The addresses of the DNS-over-HTTPS server, once they have been found.
     https_server: OnceLock<Vec<SocketAddr>>,
 }
@@ -57,7 +58,12 @@ pub(crate) enum Addresses {
 impl Resolver {
     /// Reads the system's configuration. DNS over TLS and HTTPS need `tls`.
     pub(crate) fn new(resolution: Resolution, interface: Option<Interface>, tls: Option<TlsClient>) -> Self {
-        Self { system: System::load(), resolution, interface, tls, https_server: OnceLock::new() }
+        Self { system: System::load(), resolution, interface, tls, tap: None, https_server: OnceLock::new() }
+    }
+
+    /// The same, its queries watched.
+    pub(crate) fn watched_by(self, tap: Option<Arc<dyn Tap>>) -> Self {
+        Self { tap, ..self }
     }
 
     /// Finds the addresses of a host, or begins to ask for them.
@@ -132,6 +138,7 @@ impl Resolver {
                 servers: Arc::clone(&servers),
                 interface: self.interface.clone(),
                 tls: self.tls.clone(),
+                tap: self.tap.clone(),
                 candidates: candidates.clone(),
                 record: *record,
                 timeout: self.system_or_default(|system| system.timeout, system::TIMEOUT),
@@ -209,7 +216,7 @@ fn wake_up_call() -> io::Result<(UnixStream, UnixStream)> {
 /// What a thread that asks has to say.
 #[derive(Debug)]
 enum Update {
-    Observed(Vec<Event>),
+    Observed(Recorder),
     Done(Record, Result<FamilyAnswer, Failure>),
 }
 
@@ -243,7 +250,7 @@ impl Lookup {
         let mut fresh = Vec::new();
         while let Ok(update) = self.updates.try_recv() {
             match update {
-                Update::Observed(events) => recorder.extend(events),
+                Update::Observed(observed) => recorder.absorb(observed),
                 Update::Done(record, answer) => {
                     self.outstanding -= 1;
                     if let Ok(answer) = &answer {

@@ -50,8 +50,8 @@ impl<T: Copy> FrameParser<T> {
         Self { preface: 24, ..Self::new() }
     }
 
-    /// Takes bytes, hands out the frames that they complete.
-    pub(super) fn feed(&mut self, bytes: &[u8], tag: T, mut out: impl FnMut(Frame<T>)) {
+    /// Takes bytes, hands out the frames that they complete. `tag` says what the byte at an index is tagged with.
+    pub(super) fn feed(&mut self, bytes: &[u8], tag: impl Fn(usize) -> T, mut out: impl FnMut(Frame<T>)) {
         let skipped = self.preface.min(bytes.len());
         self.preface -= skipped;
         let mut rest = &bytes[skipped..];
@@ -59,7 +59,7 @@ impl<T: Copy> FrameParser<T> {
             if self.left.is_none() {
                 let take = (HEADER - self.header.len()).min(rest.len());
                 if take > 0 {
-                    self.first.get_or_insert(tag);
+                    self.first.get_or_insert_with(|| tag(bytes.len() - rest.len()));
                 }
                 self.header.extend_from_slice(&rest[..take]);
                 rest = &rest[take..];
@@ -75,7 +75,7 @@ impl<T: Copy> FrameParser<T> {
                 self.left = Some(left - take);
                 return;
             }
-            out(self.complete(tag));
+            out(self.complete(tag((bytes.len() - rest.len()).saturating_sub(1))));
         }
     }
 
@@ -119,7 +119,7 @@ mod tests {
     fn parse(mut parser: FrameParser<usize>, pieces: &[&[u8]]) -> Vec<Frame<usize>> {
         let mut frames = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            parser.feed(piece, index, |frame| frames.push(frame));
+            parser.feed(piece, |_| index, |frame| frames.push(frame));
         }
         frames
     }
@@ -133,6 +133,14 @@ mod tests {
             Frame { kind: Kind::Headers, flags: 5, stream: 1, length: 13, first: 1, last: 2 },
         ];
         assert_eq!(frames, expect);
+    }
+
+    #[test]
+    fn bytes_of_one_piece_may_have_tags_of_their_own() {
+        let bytes = [frame(0, 0, 1, b"abc"), frame(0, END_STREAM, 1, b"")].concat();
+        let mut ends = Vec::new();
+        FrameParser::new().feed(&bytes, |index| index, |frame| ends.push((frame.first, frame.last)));
+        assert_eq!(ends, [(0, 11), (12, 20)]);
     }
 
     proptest! {

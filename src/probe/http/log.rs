@@ -42,11 +42,12 @@ impl ExchangeLog {
         if let Some(mark) = self.begun {
             recorder.observe(Moment::RequestHanded, mark);
         }
-        if let Some(mark) = self.sent.and_then(|left| left.scheduled) {
-            recorder.observe(Moment::RequestScheduled, mark);
-        }
-        for mark in self.sent.into_iter().flat_map(Left::marks) {
-            recorder.observe(Moment::End(Phase::Send), mark);
+        if let Some(left) = self.sent {
+            if let Some(mark) = left.scheduled {
+                recorder.observe(Moment::RequestScheduled, mark);
+            }
+            recorder.left(Moment::End(Phase::Send), left);
+            recorder.landmark(Moment::RequestAcked, left.acknowledged());
         }
         if let Some(mark) = self.acknowledged {
             recorder.observe(Moment::RequestAcked, mark);

@@ -16,6 +16,7 @@ use super::deadline::Deadline;
 use super::fault;
 use super::socket::{Arrival, Left, StampedStream};
 use super::stream::Stream;
+use super::tap::FlowId;
 use crate::event::{Failure, Headers, Phase, TransportCounters};
 use crate::time::ClockSync;
 pub(crate) use coding::BodySink;
@@ -99,6 +100,14 @@ impl Connection {
         match self {
             Self::H1(session) => session.stream_mut().start_trace(sync),
             Self::H2(session) => session.start_trace(sync),
+        }
+    }
+
+    /// The flow that carries it, where that is watched.
+    pub(crate) fn flow(&self) -> Option<FlowId> {
+        match self {
+            Self::H1(session) => session.stream().flow(),
+            Self::H2(session) => session.flow(),
         }
     }
 

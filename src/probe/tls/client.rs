@@ -12,8 +12,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SupportedProtocolVersion};
 
 use super::bundle;
-use super::keylog::KeyLogFile;
+use super::keylog::{KeyLogFile, SecretsLog};
 use super::verifier::{Policy, Witness};
+use crate::probe::tap::Tap;
 use crate::target::{ClientIdentity, TlsOptions, TlsVersion, Trust};
 
 /// Why TLS cannot be set up as asked: the run cannot begin.
@@ -66,12 +67,14 @@ pub enum TlsSetupError {
 #[derive(Debug)]
 pub(crate) struct LazyTls {
     options: TlsOptions,
+    tap: Option<Arc<dyn Tap>>,
     client: OnceLock<TlsClient>,
 }
 
 impl LazyTls {
-    pub(crate) fn new(options: TlsOptions) -> Self {
-        Self { options, client: OnceLock::new() }
+    /// A tap that keeps secrets learns those of all handshakes.
+    pub(crate) fn new(options: TlsOptions, tap: Option<Arc<dyn Tap>>) -> Self {
+        Self { options, tap, client: OnceLock::new() }
     }
 
     /// The client; the first call sets it up, and belongs before any clock starts.
@@ -79,7 +82,7 @@ impl LazyTls {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = TlsClient::new(&self.options)?;
+        let client = TlsClient::new(&self.options, self.tap.as_ref())?;
         Ok(self.client.get_or_init(|| client))
     }
 }
@@ -96,7 +99,7 @@ pub(crate) struct TlsClient {
 
 impl TlsClient {
     /// Loads roots, client certificate and key log. This is slow compared with a handshake.
-    pub(crate) fn new(options: &TlsOptions) -> Result<Self, TlsSetupError> {
+    pub(crate) fn new(options: &TlsOptions, tap: Option<&Arc<dyn Tap>>) -> Result<Self, TlsSetupError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let policy = policy(&options.trust, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
@@ -113,7 +116,7 @@ impl TlsClient {
                     .map_err(|source| TlsSetupError::Identity { path: identity.certificates.clone(), source })?
             }
         };
-        config.key_log = key_log(options.keylog.as_deref())?;
+        config.key_log = key_log(options.keylog.as_deref(), tap)?;
         config.resumption = Resumption::disabled();
         Ok(Self { config, policy, witness: None })
     }
@@ -213,10 +216,14 @@ fn load_identity(
     Ok((chain, key))
 }
 
-fn key_log(path: Option<&Path>) -> Result<Arc<dyn KeyLog>, TlsSetupError> {
-    let Some(path) = path else { return Ok(Arc::new(NoKeyLog)) };
-    let file = KeyLogFile::open(path).map_err(|source| TlsSetupError::KeyLog { path: path.to_owned(), source })?;
-    Ok(Arc::new(file))
+fn key_log(path: Option<&Path>, tap: Option<&Arc<dyn Tap>>) -> Result<Arc<dyn KeyLog>, TlsSetupError> {
+    let tap = tap.filter(|tap| tap.keeps_notes());
+    if path.is_none() && tap.is_none() {
+        return Ok(Arc::new(NoKeyLog));
+    }
+    let file =
+        |path: &Path| KeyLogFile::open(path).map_err(|source| TlsSetupError::KeyLog { path: path.to_owned(), source });
+    Ok(Arc::new(SecretsLog::new(path.map(file).transpose()?, tap.cloned())))
 }
 
 #[cfg(test)]

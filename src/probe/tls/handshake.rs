@@ -10,7 +10,7 @@ use crate::event::{Fact, Failure, FailureCode, Moment, Phase, TlsSession};
 use crate::probe::deadline::Deadline;
 use crate::probe::fault;
 use crate::probe::recorder::Recorder;
-use crate::probe::socket::{Arrival, Left, Progress, StampedStream};
+use crate::probe::socket::{Arrival, Progress, StampedStream};
 
 const DOING: &str = "waiting for the TLS handshake";
 
@@ -53,8 +53,8 @@ impl TlsStream {
         match last {
             Last::Arrived(arrival) => recorder.arrived(Moment::End(Phase::Tls), arrival),
             Last::Sent => {
-                for mark in tls.stamped_mut().left(flights.last_end).into_iter().flat_map(Left::marks) {
-                    recorder.observe(Moment::End(Phase::Tls), mark);
+                if let Some(left) = tls.stamped_mut().left(flights.last_end) {
+                    recorder.left(Moment::End(Phase::Tls), left);
                 }
             }
         }
@@ -103,11 +103,8 @@ impl TlsStream {
     }
 
     fn record_flights(&mut self, flights: &Flights, recorder: &mut Recorder) {
-        let left = |stream: &mut StampedStream, offset| {
-            stream.left(offset).into_iter().flat_map(super::super::socket::Left::marks)
-        };
-        for mark in left(self.stamped_mut(), flights.hello_end) {
-            recorder.observe(Moment::ClientHello, mark);
+        if let Some(left) = self.stamped_mut().left(flights.hello_end) {
+            recorder.left(Moment::ClientHello, left);
         }
         if let Some(arrival) = flights.server_hello {
             recorder.arrived(Moment::ServerHello, arrival);
@@ -116,10 +113,10 @@ impl TlsStream {
         if let Some(verified) = seen.verified {
             recorder.noticed(Moment::Verified, verified);
         }
-        if !self.session.is_handshaking() {
-            for mark in left(self.stamped_mut(), flights.last_end) {
-                recorder.observe(Moment::Finished, mark);
-            }
+        if !self.session.is_handshaking()
+            && let Some(left) = self.stamped_mut().left(flights.last_end)
+        {
+            recorder.left(Moment::Finished, left);
         }
         recorder.learn(Fact::Certificates(seen.chain.iter().map(certificate::describe).collect()));
     }

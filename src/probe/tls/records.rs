@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::probe::socket::Arrivals;
+use crate::probe::socket::{Arrivals, Extent};
+use crate::probe::tap::FlowId;
 
 const HEADER: usize = 5;
 /// The longest record (RFC 8446 §5.2: 2^14 + 256; RFC 5246 §6.2.3: 2^14 + 2048).
@@ -14,6 +15,8 @@ pub(super) struct RecordBuffer {
     bytes: VecDeque<u8>,
     /// Offset of the first byte of `bytes` in the stream.
     offset: u64,
+    /// The stream's flow, where that is watched.
+    flow: Option<FlowId>,
     /// The reads that `bytes` came with: the offset of each one's end, and its arrival.
     reads: VecDeque<(u64, Arrivals)>,
 }
@@ -33,6 +36,11 @@ impl Record {
 }
 
 impl RecordBuffer {
+    /// For a stream whose next byte stands at `offset`.
+    pub(super) fn new(flow: Option<FlowId>, offset: u64) -> Self {
+        Self { offset, flow, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8], arrivals: Arrivals) {
         self.bytes.extend(bytes);
         self.reads.push_back((self.offset + self.bytes.len() as u64, arrivals));
@@ -50,7 +58,8 @@ impl RecordBuffer {
             self.reads.pop_front();
         }
         // The stamp of a read is that of its last byte. The first byte of a record in the middle of a read came no later.
-        Some(Record { bytes, arrivals: Arrivals { first: first.first, last: last.last } })
+        let extent = Extent::plain(self.flow, starts_at, ends_at);
+        Some(Record { bytes, arrivals: Arrivals::new(first.first, last.last, extent) })
     }
 
     fn next_length(&self) -> Option<usize> {
@@ -79,8 +88,8 @@ mod tests {
     use crate::time::Timestamp;
 
     fn at(nanos: u64) -> Arrivals {
-        let arrival = Arrival { noticed: Timestamp::from_nanos(nanos), kernel: None };
-        Arrivals { first: arrival, last: arrival }
+        let arrival = Arrival { noticed: Timestamp::from_nanos(nanos), kernel: None, wire: None };
+        Arrivals::new(arrival, arrival, Extent::default())
     }
 
     fn record(kind: u8, body: &[u8]) -> Vec<u8> {

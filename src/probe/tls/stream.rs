@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use rustls::ClientConnection;
+use rustls::{ClientConnection, ProtocolVersion};
 
 use super::failure;
 use super::records::{Record, RecordBuffer};
@@ -29,13 +29,14 @@ pub(crate) struct TlsStream {
 
 impl TlsStream {
     pub(super) fn new(stream: StampedStream, session: ClientConnection, witness: Arc<Witness>, host: String) -> Self {
+        let inbound = RecordBuffer::new(stream.flow(), stream.received());
         Self {
             session,
             witness,
             host,
             stream,
             outbound: Outbound::default(),
-            inbound: RecordBuffer::default(),
+            inbound,
             scratch: vec![0; READ_AT_ONCE].into_boxed_slice(),
             peer_closed: false,
         }
@@ -108,7 +109,8 @@ impl TlsStream {
                 self.process(&record)?;
                 let bytes = self.plaintext();
                 if !bytes.is_empty() {
-                    return Ok(Progress::Made(Inbound::Bytes(Chunk { bytes, arrivals: record.arrivals })));
+                    let arrivals = record.arrivals.of_content(self.header_length(&record, &bytes), bytes.len());
+                    return Ok(Progress::Made(Inbound::Bytes(Chunk { bytes, arrivals })));
                 }
             }
             if self.peer_closed {
@@ -160,6 +162,19 @@ impl TlsStream {
             }
         }
         Ok(())
+    }
+
+    /// What stands before a record's content: its header, and in TLS 1.2 with AES-GCM a nonce of 8 bytes (RFC 5288 §3), which
+    /// shows in how much longer than its content a record is. All ciphers here are stream ciphers: the n-th byte of the content
+    /// is the n-th behind that.
+    fn header_length(&self, record: &Record, content: &[u8]) -> u64 {
+        const HEADER: u64 = 5;
+        const NONCE: u64 = 8;
+        const TAG: u64 = 16;
+        let overhead = (record.bytes.len() - content.len().min(record.bytes.len())) as u64;
+        let has_nonce =
+            self.session.protocol_version() == Some(ProtocolVersion::TLSv1_2) && overhead == HEADER + NONCE + TAG;
+        if has_nonce { HEADER + NONCE } else { HEADER }
     }
 
     fn plaintext(&mut self) -> Vec<u8> {

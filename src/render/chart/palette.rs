@@ -25,6 +25,9 @@ pub const FAILURE: Rgb = Rgb(0xB0, 0x00, 0x20);
 /// What the network's part of a wait is striped on: the wait's colour, thinned.
 pub const NETWORK_PAPER: Rgb = Rgb(0xD6, 0xE8, 0xF3);
 
+/// What a hop adds to the path: no phase's colour, because a round trip is no part of one.
+pub const STEP: Rgb = Rgb(0x8C, 0x9A, 0xB0);
+
 /// The colour of a phase.
 #[must_use]
 pub const fn of_phase(phase: Phase) -> Rgb {

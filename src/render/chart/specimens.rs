@@ -10,7 +10,9 @@ use crate::event::{
 };
 use crate::target::Secrets;
 use crate::time::{ClockPair, ClockSync, Nanos, Timestamp};
-use crate::trace::{Context, Failure, Phase, Subject, Trace, TraceId};
+use crate::trace::{
+    Context, Failure, HopAnswer, HopProbe, HopReply, HopSearch, HopsEnded, Phase, Subject, Trace, TraceId, hops,
+};
 
 /// The traces of `fixtures/waterfall.jsonl`.
 pub(super) fn written() -> Vec<Trace> {
@@ -43,11 +45,37 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     })
 }
 
+/// The hops of a path on which anything may happen, under any names; often none.
+fn any_hops(trace: Trace) -> impl Strategy<Value = Trace> {
+    let answer = (any::<std::net::IpAddr>(), any_length()).prop_map(|(from, nanos)| HopAnswer {
+        from,
+        reply: HopReply::TimeExceeded,
+        round_trip: Nanos::new(nanos),
+        evidence: Evidence::User,
+    });
+    let probe = (1..20_u8, proptest::option::of(answer)).prop_map(|(ttl, answer)| HopProbe { ttl, answer });
+    let probes = prop_oneof![Just(Vec::new()), proptest::collection::vec(probe, 0..30)];
+    (probes, proptest::option::of(any::<String>())).prop_map(move |(probes, name)| {
+        let mut trace = trace.clone();
+        trace.hops = hops(&probes);
+        trace.hops.iter_mut().for_each(|hop| hop.name.clone_from(&name));
+        trace.hop_search = Some(HopSearch {
+            source: ([192, 0, 2, 1], 40_000).into(),
+            destination: ([198, 51, 100, 2], 443).into(),
+            rounds: 3,
+            probes: 0,
+            ended: HopsEnded::Silence,
+            evidence: None,
+        });
+        trace
+    })
+}
+
 /// A trace of any phases, lengths, facts and failures.
 pub(super) fn any_trace() -> impl Strategy<Value = Trace> {
     let lengths = proptest::collection::vec(proptest::option::weighted(0.8, any_length()), Phase::ALL.len());
     let instants = proptest::collection::vec(any_length(), 7);
-    (any_subject(), lengths, instants, any_failure(), any::<bool>(), 100..600_u16).prop_map(
+    let traces = (any_subject(), lengths, instants, any_failure(), any::<bool>(), 100..600_u16).prop_map(
         |(subject, lengths, instants, failure, reused, status)| {
             let mark = |at| Mark { at: Timestamp::from_nanos(at), error: Nanos::ZERO, source: Evidence::Kernel };
             let seen = |moment, at| Event::Observed(moment, mark(at));
@@ -92,7 +120,8 @@ pub(super) fn any_trace() -> impl Strategy<Value = Trace> {
             }
             Trace::assemble(subject, &context(), events)
         },
-    )
+    );
+    traces.prop_flat_map(any_hops)
 }
 
 /// Packets and losses at any instants.

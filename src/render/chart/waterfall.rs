@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Sheet};
 use super::geometry::{Label, Rect};
-use super::layout::{self, Key, Keyed, Layout, MarkKind, Row, TickKind};
-use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, Rgb, of_phase};
+use super::layout::{self, Key, Keyed, Ladder, Layout, MarkKind, Row, Rung, TickKind};
+use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, Rgb, STEP, of_phase};
 use super::scale::milliseconds;
 use super::{ChartError, ChartOptions, DrawFailure, Svg};
 use crate::event::Phase;
@@ -48,6 +48,10 @@ fn description(traces: &[Trace]) -> String {
         if let Some(failure) = trace.failure() {
             let _ = write!(text, "; failed: {}", failure.code);
         }
+        for hop in &trace.hops {
+            let Some((address, trips)) = hop.address.zip(hop.round_trips) else { continue };
+            let _ = write!(text, "; hop {} {address} {}", hop.ttl, milliseconds(trips.best));
+        }
     }
     text
 }
@@ -65,7 +69,8 @@ fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
         line.labels.iter().try_for_each(|label| canvas.text(label))?;
     }
     canvas.fill(&upright(layout.plot.x, layout.plot.y, layout.plot.bottom() + 4.0, 1.0), AXIS)?;
-    layout.rows.iter().try_for_each(|row| draw_row(row, canvas))
+    layout.rows.iter().try_for_each(|row| draw_row(row, canvas))?;
+    layout.ladders.iter().try_for_each(|ladder| draw_ladder(ladder, canvas))
 }
 
 /// A vertical line, centred on `x`.
@@ -117,6 +122,17 @@ fn draw_row(row: &Row, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     }
     row.verdict.iter().try_for_each(|label| canvas.text(label))?;
     row.beside.iter().try_for_each(|entry| keyed(entry, canvas))
+}
+
+fn draw_ladder(ladder: &Ladder, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
+    ladder.labels.iter().try_for_each(|label| canvas.text(label))?;
+    for Rung { labels, lead, step, spread, best } in &ladder.rungs {
+        for (shape, colour) in [(lead, GRID), (spread, AXIS), (step, STEP), (best, INK)] {
+            shape.map_or(Ok(()), |shape| canvas.fill(&shape, colour))?;
+        }
+        labels.iter().try_for_each(|label| canvas.text(label))?;
+    }
+    Ok(())
 }
 
 /// Paper behind a text, so that no line of the grid runs through it.

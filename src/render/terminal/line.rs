@@ -154,6 +154,7 @@ const fn twin(glyph: char) -> Option<&'static str> {
     Some(match glyph {
         '·' => "|",
         '→' => "->",
+        '←' => "<-",
         '↳' => "`->",
         '└' => "`-",
         '–' => "-",

@@ -14,7 +14,9 @@ mod bar;
 mod dns;
 mod facts;
 mod flows;
+mod hops;
 mod line;
+mod packets;
 mod table;
 mod wire;
 
@@ -156,6 +158,8 @@ impl<'a> Page<'a> {
         }
         lines.extend(facts::server_timing(trace, self.style));
         lines.extend(facts::client(trace, self.style));
+        lines.extend(packets::lines(trace, self.style));
+        lines.extend(hops::lines(trace, self.style));
         lines
     }
 

@@ -51,6 +51,60 @@ fn everything_as_usual() {
     check(&[sample::secure()], UNICODE, &expect);
 }
 
+/// The lines of the table of hops, cut from the rest.
+#[track_caller]
+fn check_hops(style: Style, expect: &[&str]) {
+    let text = waterfall(&[sample::with_hops()], &style);
+    let found: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("  hops")).collect();
+    assert_eq!(found, expect, "\n{text}");
+}
+
+#[test]
+fn hops_are_a_table_below_the_waterfall() {
+    check_hops(
+        UNICODE,
+        &[
+            "  hops    to 198.51.100.2:443 · answers with SYN-ACK · 3 rounds of SYNs · kernel",
+            "    ttl                               loss    best  median   worst  step ms",
+            "      1  192.0.2.1 (gateway.example)    0%   0.412   0.430   2.900   +0.412",
+            "      2  –                            100%",
+            "      3  203.0.113.7                   67%   9.800   9.800   9.800   +9.388",
+            "      4  203.0.113.9 and 1 more         0%   9.100   9.150   9.400   -0.700",
+            "      5  198.51.100.2                   0%  16.004  16.100  16.900   +6.904",
+            "    a step below zero: the hop before answers slower than it forwards",
+        ],
+    );
+    check_hops(
+        Style { width: 44, ..ASCII },
+        &[
+            "  hops    to 198.51.100.2:443",
+            "          answers with SYN-ACK",
+            "          3 rounds of SYNs | kernel",
+            "    ttl                loss    best  step ms",
+            "      1  192.0.2.1       0%   0.412   +0.412",
+            "      2  -             100%",
+            "      3  203.0.113.7    67%   9.800   +9.388",
+            "      4  203.0.113.9     0%   9.100   -0.700",
+            "      5  198.51.100.2    0%  16.004   +6.904",
+            "    a step below zero: the hop before",
+            "    answers slower than it forwards",
+        ],
+    );
+}
+
+#[test]
+fn packets_are_listed_where_that_was_asked_for() {
+    let expect = [
+        "          eth0",
+        "      +0.000 ms  → S      0 B  seq 0 ack 0      win 64240",
+        "     +16.000 ms  ← SA     0 B  seq 0 ack 1      win 64240",
+        "     +16.041 ms  → PA    89 B  seq 1 ack 1      win 64240",
+        "    +246.000 ms  ← PA  1448 B  seq 1 ack 90     win 64240  fast retransmission",
+        "    +246.041 ms  → A      0 B  seq 90 ack 1449  win 64240",
+    ];
+    check_lines(sample::captured(), UNICODE, &["    "], &expect);
+}
+
 #[test]
 fn redirects_stand_behind_each_other_and_a_table_compares() {
     let expect = [

@@ -3,18 +3,27 @@
 //! Nothing is checked here beyond the flags' names; values are words until they are resolved, so that all messages about
 //! them have one form. The doc comment of a field is its help text.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::body::BodyArgs;
 use super::examples;
+use crate::lab::RegionName;
+use crate::lab::link::Share;
+use crate::time::Nanos;
 
+mod capture;
+mod hops;
 mod network;
 mod output;
 mod pcap;
 mod request;
 
+pub use capture::CaptureArgs;
+pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
@@ -87,6 +96,12 @@ pub struct TraceArgs {
     /// How long anything may take.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Whether packets are captured.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+    /// Which hops are looked for.
+    #[command(flatten)]
+    pub hops: HopArgs,
     /// What becomes of the results.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -102,7 +117,7 @@ pub struct LabArgs {
     #[arg(long, value_name = "X", default_value = "1", value_parser = time_scale)]
     pub time_scale: f64,
     /// Answer DNS queries on this port; 0 takes a free one
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", conflicts_with = "distance")]
     pub dns_port: u16,
     /// Answer HTTPS requests on this port; 0 takes a free one
     #[arg(long, value_name = "N", default_value = "0")]
@@ -113,6 +128,23 @@ pub struct LabArgs {
     /// Write the certificate authority of this run here, for --cacert
     #[arg(long, value_name = "FILE.pem")]
     pub ca_out: Option<PathBuf>,
+    /// Put the lab into regions, each as far away as the profile says, in a network of its own
+    ///
+    /// Needs root, or a system on which anybody may make user namespaces. Ports are 53, 443 and 80 unless chosen.
+    #[arg(long)]
+    pub distance: bool,
+    /// Put a region at this round trip, whether the profile has it or not
+    #[arg(long, value_name = "NAME=MS", value_parser = region, requires = "distance")]
+    pub region: Vec<(RegionName, Nanos)>,
+    /// Lose so many packets in each direction, such as 0.5%
+    #[arg(long, value_name = "PERCENT", requires = "distance")]
+    pub loss: Option<Share>,
+    /// Hold each packet up to so much longer, in either direction
+    #[arg(long, value_name = "MS", value_parser = millis, requires = "distance")]
+    pub jitter: Option<Nanos>,
+    /// Run this in the lab's network, then end with its exit code
+    #[arg(last = true, value_name = "COMMAND", requires = "distance")]
+    pub command: Vec<OsString>,
 }
 
 /// `wirefall demo`.
@@ -153,6 +185,18 @@ pub struct CompletionsArgs {
     /// The shell that is to complete
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+fn region(text: &str) -> Result<(RegionName, Nanos), String> {
+    let (name, round_trip) = text.split_once('=').ok_or_else(|| format!("expected NAME=MS, got {text:?}"))?;
+    Ok((name.parse::<RegionName>().map_err(|error| error.to_string())?, millis(round_trip)?))
+}
+
+fn millis(text: &str) -> Result<Nanos, String> {
+    // An hour is farther than anything on earth.
+    let millis = text.parse().ok().filter(|millis: &f64| (0.0..=3_600_000.0).contains(millis));
+    let millis = millis.ok_or_else(|| format!("expected milliseconds from 0 to 3600000, got {text:?}"))?;
+    Ok(Duration::from_secs_f64(millis / 1e3).into())
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {

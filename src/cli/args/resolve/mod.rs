@@ -9,6 +9,7 @@ use super::error::{ArgsError, OfFlag, ValueError};
 use super::flags::{HttpArgs, LimitArgs, TraceArgs};
 use super::{Environment, Inputs, Output};
 
+mod hops;
 mod network;
 mod output;
 mod request;
@@ -19,7 +20,7 @@ const MAX_REDIRECTS: u32 = 50;
 impl TraceArgs {
     /// What to do, and what becomes of the results.
     pub fn resolve(self, environment: &Environment, inputs: &dyn Inputs) -> Result<(Plan, Output), ArgsError> {
-        let output = output::output(&self.output, environment, inputs)?;
+        let output = output::output(&self.output, &self.capture, environment, inputs)?;
         let template = request::Template::read(&self.request, &self.body, environment, inputs)?;
         let target = |text: &String| {
             let (name, request) = template.request_to(text.parse().of("TARGET")?)?;

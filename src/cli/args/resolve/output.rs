@@ -1,10 +1,17 @@
 //! What becomes of the results.
 
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
-use crate::cli::args::flags::OutputArgs;
-use crate::cli::args::{Color, Environment, Format, Inputs, Output, StatusRule, Verbosity, body};
+use crate::cli::args::flags::{CaptureArgs, OutputArgs};
+use crate::cli::args::{
+    CaptureRule, Color, Environment, Format, Inputs, Output, PacketList, StatusRule, Verbosity, body,
+};
 
-pub(super) fn output(flags: &OutputArgs, environment: &Environment, inputs: &dyn Inputs) -> Result<Output, ArgsError> {
+pub(super) fn output(
+    flags: &OutputArgs,
+    capture: &CaptureArgs,
+    environment: &Environment,
+    inputs: &dyn Inputs,
+) -> Result<Output, ArgsError> {
     let write_out = flags.write_out.as_deref().map(|text| write_out(text, inputs)).transpose()?;
     let no_color = flags.no_color || environment.get_os("NO_COLOR").is_some();
     Ok(Output {
@@ -14,6 +21,9 @@ pub(super) fn output(flags: &OutputArgs, environment: &Environment, inputs: &dyn
         heads: flags.dump_header.clone().map(Into::into).unwrap_or_default(),
         save: flags.save.clone(),
         chart: flags.chart.as_deref().map(str::parse).transpose().of("--chart")?,
+        capture: capture_rule(capture)?,
+        packets: if capture.packets { PacketList::List } else { PacketList::Omit },
+        pcap: capture.pcap.clone(),
         verbosity: match (flags.verbose, flags.silent && !flags.show_error) {
             (true, _) => Verbosity::Verbose,
             (_, true) => Verbosity::Silent,
@@ -22,6 +32,19 @@ pub(super) fn output(flags: &OutputArgs, environment: &Environment, inputs: &dyn
         color: if no_color { Color::Never } else { Color::Auto },
         status: if flags.fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine },
     })
+}
+
+/// Whoever wants packets wants to know where there can be none.
+fn capture_rule(flags: &CaptureArgs) -> Result<CaptureRule, ArgsError> {
+    let wanted = [("--pcap", flags.pcap.is_some()), ("--packets", flags.packets)];
+    let wanted = wanted.into_iter().find_map(|(flag, given)| given.then_some(flag));
+    match (flags.capture, wanted) {
+        (Some(CaptureRule::Off), Some(flag)) => {
+            Err(ArgsError::Conflict { flag, other: "--capture off", reason: "it shows what was captured" })
+        }
+        (_, Some(_)) => Ok(CaptureRule::Require),
+        (rule, None) => Ok(rule.unwrap_or_default()),
+    }
 }
 
 /// The text, or that of `@FILE`, whose line ends are dropped as curl does.

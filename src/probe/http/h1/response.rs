@@ -62,22 +62,20 @@ impl ResponseReader {
         log: &mut ExchangeLog,
     ) -> Result<(), Failure> {
         let mut rest = bytes;
-        // What begins in the middle of a read is known no earlier than the read's end.
-        let mut began = arrivals.first;
         while !rest.is_empty() {
+            let arrivals = arrivals.part(bytes.len() - rest.len()..bytes.len());
             rest = match self.state {
                 State::Head(_) => {
-                    self.head_began.get_or_insert(began);
-                    self.head_bytes(rest, arrivals.last, sink, log)?
+                    self.head_began.get_or_insert(arrivals.first);
+                    self.head_bytes(rest, &arrivals, sink, log)?
                 }
-                State::Body(_) => self.body_bytes(rest, began, arrivals.last, sink, log)?,
+                State::Body(_) => self.body_bytes(rest, &arrivals, sink, log)?,
                 State::Done => {
                     // Bytes that nobody asked for.
                     self.keeps_alive = false;
                     return Ok(());
                 }
             };
-            began = arrivals.last;
         }
         Ok(())
     }
@@ -85,7 +83,7 @@ impl ResponseReader {
     fn head_bytes<'b>(
         &mut self,
         bytes: &'b [u8],
-        last: Arrival,
+        arrivals: &Arrivals,
         sink: &mut BodySink<'_>,
         log: &mut ExchangeLog,
     ) -> Result<&'b [u8], Failure> {
@@ -95,7 +93,7 @@ impl ResponseReader {
         if !begins_like(buffer, b"HTTP/") {
             return Err(malformed(log.phase(), buffer));
         }
-        let first = self.head_began.unwrap_or(last);
+        let first = self.head_began.unwrap_or(arrivals.first);
         // Only the final head counts; until its status is there, this may still be a 1xx.
         if is_final(buffer) {
             log.first_byte.get_or_insert(first);
@@ -108,7 +106,8 @@ impl ResponseReader {
         let Some(length) = length else { return Ok(&[]) };
         self.heads_bytes += length;
         let head = parse_response(&buffer[..length]).ok_or_else(|| malformed(log.phase(), buffer))?;
-        let rest = &bytes[length - before..];
+        let (head_bytes, rest) = bytes.split_at(length - before);
+        let last = arrivals.part(0..head_bytes.len()).last;
         self.head_began = None;
         if (100..200).contains(&head.status) && head.status != 101 {
             log.informational.push((head.status, first));
@@ -134,15 +133,18 @@ impl ResponseReader {
     fn body_bytes<'b>(
         &mut self,
         bytes: &'b [u8],
-        first: Arrival,
-        last: Arrival,
+        arrivals: &Arrivals,
         sink: &mut BodySink<'_>,
         log: &mut ExchangeLog,
     ) -> Result<&'b [u8], Failure> {
         let State::Body(framing) = &mut self.state else { return Ok(bytes) };
-        let before = log.body_bytes;
         let mut written = Ok(());
         let mut take = |part: &[u8], log: &mut ExchangeLog| {
+            if !part.is_empty() {
+                // Chunks are cut out of what came: a part's address says where it stands.
+                let at = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+                log.first_body_byte.get_or_insert(arrivals.part(at..bytes.len()).first);
+            }
             log.body_bytes += part.len() as u64;
             if written.is_ok() {
                 written = sink.write(part);
@@ -168,10 +170,7 @@ impl ResponseReader {
             }
         };
         written?;
-        if log.body_bytes > before {
-            log.first_body_byte.get_or_insert(first);
-        }
-        log.last_byte = Some(last);
+        log.last_byte = Some(arrivals.part(0..taken).last);
         if done {
             self.state = State::Done;
             sink.finish()?;
@@ -215,11 +214,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::probe::socket::Extent;
     use crate::time::Timestamp;
 
     fn at(nanos: u64) -> Arrivals {
-        let arrival = Arrival { noticed: Timestamp::from_nanos(nanos), kernel: None };
-        Arrivals { first: arrival, last: arrival }
+        let arrival = Arrival { noticed: Timestamp::from_nanos(nanos), kernel: None, wire: None };
+        Arrivals::new(arrival, arrival, Extent::default())
     }
 
     struct Read {

@@ -23,6 +23,7 @@ use crate::message::http::LONGEST_HEAD;
 use crate::probe::deadline::Deadline;
 use crate::probe::fault::{self, fault};
 use crate::probe::stream::Stream;
+use crate::probe::tap::FlowId;
 use crate::time::ClockSync;
 use exchange::{Exchange, Step};
 use tap::{Tap, Tapped};
@@ -73,6 +74,10 @@ impl Session {
 
     pub(super) fn start_trace(&mut self, sync: ClockSync) {
         self.tap.borrow_mut().stream_mut().start_trace(sync);
+    }
+
+    pub(super) fn flow(&self) -> Option<FlowId> {
+        self.tap.borrow().stream().flow()
     }
 
     pub(super) fn counters(&self) -> Option<TransportCounters> {

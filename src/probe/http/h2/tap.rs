@@ -141,25 +141,29 @@ struct Outgoing {
 impl Outgoing {
     fn watch(&mut self, bytes: &[u8], end: u64) {
         let Self { parser, seen, ending, head } = self;
-        parser.feed(bytes, end, |frame: Frame<u64>| {
-            let ends_stream = frame.flags & END_STREAM != 0;
-            let ends_head = frame.flags & END_HEADERS != 0;
-            if matches!(frame.kind, Kind::Headers | Kind::Continuation) {
-                let before = if head.stream == frame.stream { head.bytes } else { 0 };
-                *head = HeadSent { stream: frame.stream, bytes: before + frame.length, end: frame.last };
-            }
-            let ends = match frame.kind {
-                Kind::Headers if ends_stream && !ends_head => {
-                    *ending = Some(frame.stream);
-                    false
+        parser.feed(
+            bytes,
+            |_| end,
+            |frame: Frame<u64>| {
+                let ends_stream = frame.flags & END_STREAM != 0;
+                let ends_head = frame.flags & END_HEADERS != 0;
+                if matches!(frame.kind, Kind::Headers | Kind::Continuation) {
+                    let before = if head.stream == frame.stream { head.bytes } else { 0 };
+                    *head = HeadSent { stream: frame.stream, bytes: before + frame.length, end: frame.last };
                 }
-                Kind::Data | Kind::Headers => ends_stream,
-                Kind::Continuation => ends_head && ending.take_if(|stream| *stream == frame.stream).is_some(),
-                Kind::Other => return,
-            };
-            seen.retain(|(stream, _, ended)| *stream != frame.stream || *ended);
-            seen.push((frame.stream, frame.last, ends));
-        });
+                let ends = match frame.kind {
+                    Kind::Headers if ends_stream && !ends_head => {
+                        *ending = Some(frame.stream);
+                        false
+                    }
+                    Kind::Data | Kind::Headers => ends_stream,
+                    Kind::Continuation => ends_head && ending.take_if(|stream| *stream == frame.stream).is_some(),
+                    Kind::Other => return,
+                };
+                seen.retain(|(stream, _, ended)| *stream != frame.stream || *ended);
+                seen.push((frame.stream, frame.last, ends));
+            },
+        );
     }
 
     fn end_of(&self, stream: u32) -> Option<u64> {
@@ -202,7 +206,8 @@ struct Incoming {
 impl Incoming {
     fn watch(&mut self, bytes: &[u8], arrivals: Arrivals) {
         let Self { parser, heads, first_data, latest } = self;
-        parser.feed(bytes, arrivals, |frame: Frame<Arrivals>| {
+        let of_byte = |index: usize| arrivals.part(index..index + 1);
+        parser.feed(bytes, of_byte, |frame: Frame<Arrivals>| {
             let (first, last) = (frame.first.first, frame.last.last);
             let complete = (frame.flags & END_HEADERS != 0).then_some(last);
             match frame.kind {

@@ -6,6 +6,7 @@
 
 mod bar;
 mod frame;
+mod ladder;
 mod packets;
 mod writing;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 pub(super) use bar::{Bar, MarkKind};
 pub(super) use frame::title;
+pub(super) use ladder::{Ladder, Rung};
 pub(super) use packets::TickKind;
 
 use bar::PacketStrip;
@@ -45,6 +47,8 @@ pub(super) struct Layout {
     pub(super) plot: Rect,
     pub(super) grid: Vec<GridLine>,
     pub(super) rows: Vec<Row>,
+    /// The hops of the first traces that have some; none where rows are set closely.
+    pub(super) ladders: Vec<Ladder>,
 }
 
 /// A tick of the axis.
@@ -206,6 +210,7 @@ impl Layout {
             plot: Rect { x: left, y: 0.0, width: width - MARGIN - left, height: 0.0 },
             grid: Vec::new(),
             rows: Vec::new(),
+            ladders: Vec::new(),
         };
         // Which marks the legend explains depends on the bars, and how high the legend is moves them: bars come first, at a
         // place of their own, and once more when their place is known.
@@ -234,8 +239,13 @@ impl Layout {
         layout.plot = Rect { y: top, height: rows_height, ..layout.plot };
         (layout.rows, layout.legend) = (rows, legend);
         layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis);
+        let below_axis = layout.plot.bottom() + 42.0;
+        if metrics.second_line.is_some() {
+            layout.ladders = ladder::ladders(traces, width, below_axis);
+        }
+        let bottom = layout.ladders.last().map_or(layout.plot.bottom() + 50.0, |ladder| ladder.frame.bottom() + 18.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; `as` saturates")]
-        let height = (layout.plot.bottom() + 50.0).ceil() as u32;
+        let height = bottom.ceil() as u32;
         layout.height = height;
         layout
     }
@@ -320,7 +330,11 @@ mod tests {
             let frame = [&self.title, &self.subtitle].into_iter();
             let frame = frame.chain(self.legend.iter().map(|entry| &entry.label));
             let frame = frame.chain(self.grid.iter().flat_map(|line| &line.labels));
-            frame.chain(self.rows.iter().flat_map(Row::labels)).collect()
+            let ladders = self
+                .ladders
+                .iter()
+                .flat_map(|ladder| ladder.labels.iter().chain(ladder.rungs.iter().flat_map(|rung| &rung.labels)));
+            frame.chain(self.rows.iter().flat_map(Row::labels)).chain(ladders).collect()
         }
 
         fn symbols(&self) -> impl Iterator<Item = Rect> + '_ {
@@ -370,6 +384,14 @@ mod tests {
         for row in &layout.rows {
             check_row(row, layout);
         }
+        for ladder in &layout.ladders {
+            assert!(within(&ladder.frame, &canvas) && ladder.frame.y > layout.plot.bottom(), "{:?}", ladder.frame);
+            for bar in ladder.rungs.iter().flat_map(|rung| [rung.lead, rung.step, rung.spread, rung.best]).flatten() {
+                assert!(within(&bar, &ladder.frame), "a bar leaves its ladder: {bar:?}");
+                let met = labels.iter().find(|(_, bounds)| overlap(bounds, &bar));
+                assert!(met.is_none(), "a bar meets {met:?}: {bar:?}");
+            }
+        }
     }
 
     fn check_row(row: &Row, layout: &Layout) {
@@ -412,6 +434,39 @@ mod tests {
                 check(&Layout::new(std::slice::from_ref(trace), &options(width)));
             }
         }
+    }
+
+    #[test]
+    fn hops_stand_below_the_axis_as_far_as_there_are_any() {
+        let with_hops = crate::render::sample::with_hops();
+        let none = Layout::new(&written(), &options(1200));
+        assert!(none.ladders.is_empty());
+        for width in [800, 1200, 4000] {
+            for count in [1, 3, 7] {
+                let layout = Layout::new(&vec![with_hops.clone(); count], &options(width));
+                check(&layout);
+                assert_eq!(layout.ladders.len(), count.min(ladder::MOST_LADDERS));
+            }
+        }
+        let layout = Layout::new(std::slice::from_ref(&with_hops), &options(1200));
+        let texts: Vec<Vec<&str>> = layout.ladders[0]
+            .rungs
+            .iter()
+            .map(|rung| rung.labels.iter().map(|label| label.text.as_str()).collect())
+            .collect();
+        let expect = [
+            vec!["1", "192.0.2.1 gateway.example", "0.41", "+0.41"],
+            vec!["2", "no answer"],
+            vec!["3", "203.0.113.7", "9.80", "+9.39", "67%"],
+            vec!["4", "203.0.113.9 +1", "9.10", "−0.70"],
+            vec!["5", "198.51.100.2", "16.0", "+6.90"],
+        ];
+        assert_eq!(texts, expect);
+        let six = Layout::new(&vec![with_hops.clone(); 6], &options(1200));
+        let last = six.ladders[3].labels.last().map(|label| label.text.as_str());
+        assert_eq!(last, Some("The hops of 2 more traces are not drawn."));
+        let crowd = vec![with_hops; MOST_ROOMY + 1];
+        assert!(Layout::new(&crowd, &options(1200)).ladders.is_empty());
     }
 
     #[test]

@@ -1,20 +1,25 @@
 //! `wirefall demo`: the lab, a request through every path, and the pictures.
 
+mod pictures;
+mod stage;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use pictures::{COLD, REGION, artefacts};
+use stage::Stage;
+
+use super::CommandError;
 use super::args::{Color, DemoArgs, StatusRule};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
-use super::{CommandError, drawing};
-use crate::lab::{Endpoint, Lab, LabOptions, Profile};
+use crate::lab::{Endpoint, Lab};
 use crate::probe::{Interrupt, Probe, Traced};
-use crate::render::chart::{ChartFormat, ChartOptions};
-use crate::render::{json, terminal};
+use crate::render::terminal;
 use crate::target::{
     ContentCoding, DnsServers, HttpVersion, Limits, Method, Plan, Redirects, Repeat, Request, Resolution, Route,
     Secrets, Target, TlsOptions, Trust,
@@ -23,48 +28,27 @@ use crate::trace::Trace;
 
 /// The trace that the demo shows in full.
 const SHOWN_IN_FULL: &str = "apig-lambda cold";
-/// How the names of traces of cold starts end.
-const COLD: &str = " cold";
 /// The file with the certificate authority.
 const AUTHORITY: &str = "lab-ca.pem";
-/// The files with what was measured.
-const ARTEFACTS: &[Artefact] = &[
-    Artefact {
-        name: "traces.jsonl",
-        content: Content::Jsonl,
-        description: "every number, a JSON document a line for each request",
-    },
-    Artefact {
-        name: "waterfall.png",
-        content: Content::Chart(ChartFormat::Png),
-        description: "a bar for each request, on one time axis",
-    },
-    Artefact { name: "waterfall.svg", content: Content::Chart(ChartFormat::Svg), description: "the same, as vectors" },
-    Artefact {
-        name: "warm.png",
-        content: Content::ChartOfWarm(ChartFormat::Png),
-        description: "without the cold starts, which make all others look small",
-    },
-];
 
 pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<u8, CommandError> {
+    let stage = Stage::set(console)?;
     let interrupt = catch_interrupts()?;
-    let lab = Lab::start(&Profile::default(), LabOptions::default())?;
-    let authority = write_authority(&lab, &args.out)?;
-    let plan = plan(&lab, &authority);
+    let authority = write_authority(stage.lab(), &args.out)?;
+    let plan = plan(&stage, &authority);
     let mut ending = Ending::default();
-    let traces = trace_all(&plan, &interrupt, |verdict| ending.judge(console, verdict))?;
+    let traces = stage.run(|| trace_all(&plan, &interrupt, |verdict| ending.judge(console, verdict)))??;
 
     ending.wrote(console, show(&traces, console));
     let mut written = line(AUTHORITY, "the certificate authority of the lab that has just stopped");
-    for artefact in ARTEFACTS {
-        let kept = artefact.write(&traces, &args.out);
+    for artefact in artefacts(stage.nearest()) {
+        let kept = artefact.write(&traces, stage.nearest(), &args.out);
         if kept.is_ok() {
             written.push_str(&line(artefact.name, artefact.description));
         }
         ending.wrote(console, kept);
     }
-    ending.wrote(console, console::print(what_to_look_at(&args.out, &written)));
+    ending.wrote(console, console::print(what_to_look_at(&stage, &args.out, &written)));
     Ok(ending.exit_code(&interrupt))
 }
 
@@ -77,70 +61,46 @@ fn write_authority(lab: &Lab, out: &Path) -> Result<PathBuf, CommandError> {
     Ok(authority)
 }
 
-/// What a file of the demo holds of the traces.
-#[derive(Clone, Copy)]
-enum Content {
-    Chart(ChartFormat),
-    /// Without the traces of cold starts.
-    ChartOfWarm(ChartFormat),
-    Jsonl,
-}
-
-/// A file that stays.
-struct Artefact {
-    name: &'static str,
-    content: Content,
-    description: &'static str,
-}
-
-impl Artefact {
-    fn write(&self, traces: &[Trace], out: &Path) -> Result<(), CommandError> {
-        let file = out.join(self.name);
-        match self.content {
-            Content::Jsonl => write(&file, &json::jsonl(traces).map_err(CommandError::Json)?),
-            Content::Chart(form) => drawing::draw(traces, &titled("One request through each path"), &file, form),
-            Content::ChartOfWarm(form) => {
-                let warm: Vec<Trace> = traces.iter().filter(|trace| !trace.label().ends_with(COLD)).cloned().collect();
-                drawing::draw(&warm, &titled("One request through each path, nothing cold"), &file, form)
-            }
-        }
-    }
-}
-
-fn titled(title: &str) -> ChartOptions {
-    ChartOptions { title: Some(title.to_owned()), ..ChartOptions::default() }
-}
-
 /// `  traces.jsonl    every number behind them`
 fn line(name: &str, description: &str) -> String {
     format!("  {name:<15} {description}\n")
 }
 
-/// Every path once, and the paths through Lambda once more: the second request finds a warm sandbox.
-fn plan(lab: &Lab, authority: &Path) -> Plan {
-    let targets = lab.endpoints().iter().flat_map(|endpoint| {
-        let once = |name: String| target(endpoint, name);
-        if endpoint.path.contains(&"lambda") {
-            vec![once(format!("{}{COLD}", endpoint.name)), once(format!("{} warm", endpoint.name))]
-        } else {
-            vec![once(endpoint.name.to_owned())]
+/// Every path once, and the paths through Lambda once more: the second request finds a warm sandbox. Where there are regions,
+/// that is in the nearest, and in each of the others one path.
+fn plan(stage: &Stage, authority: &Path) -> Plan {
+    let targets = stage.endpoints().flat_map(|endpoint| {
+        let tags = tags(endpoint);
+        let once = |name: String| target(endpoint, name, tags.clone());
+        match endpoint.region.as_deref() {
+            Some(region) if Some(region) != stage.nearest() => vec![once(format!("{} {region}", endpoint.name))],
+            _ if endpoint.path.contains(&"lambda") => {
+                vec![once(format!("{}{COLD}", endpoint.name)), once(format!("{} warm", endpoint.name))]
+            }
+            _ => vec![once(endpoint.name.to_owned())],
         }
     });
     Plan {
         targets: targets.flatten().collect(),
-        resolution: Resolution { servers: DnsServers::Plain(vec![lab.dns_server()]), ..Resolution::default() },
+        resolution: Resolution { servers: DnsServers::Plain(vec![stage.lab().dns_server()]), ..Resolution::default() },
         route: Route::default(),
         tls: TlsOptions { trust: Trust::File(authority.to_owned()), ..TlsOptions::default() },
         http: HttpVersion::Negotiate,
         redirects: Redirects::Stay,
         repeat: Repeat::Cold,
         limits: Limits::default(),
-        vantage: Some("this machine".to_owned()),
+        vantage: Some(stage.vantage().to_owned()),
         secrets: Secrets::Redact,
     }
 }
 
-fn target(endpoint: &Endpoint, name: String) -> Option<Target> {
+fn tags(endpoint: &Endpoint) -> BTreeMap<String, String> {
+    let path = ("path".to_owned(), endpoint.path.join(","));
+    let region = endpoint.region.clone().map(|region| (REGION.to_owned(), region));
+    std::iter::once(path).chain(region).collect()
+}
+
+fn target(endpoint: &Endpoint, name: String, tags: BTreeMap<String, String>) -> Option<Target> {
     let request = Request {
         url: Url::parse(&endpoint.url).ok()?,
         method: Method::Derived("GET"),
@@ -149,7 +109,6 @@ fn target(endpoint: &Endpoint, name: String) -> Option<Target> {
         credentials: None,
         coding: ContentCoding::AsIs,
     };
-    let tags = BTreeMap::from([("path".to_owned(), endpoint.path.join(","))]);
     Some(Target { name: Some(name), tags, request })
 }
 
@@ -180,13 +139,21 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
     std::fs::write(path, text).map_err(|source| CommandError::File { doing: "write", file, source })
 }
 
-fn what_to_look_at(out: &Path, written: &str) -> String {
+fn what_to_look_at(stage: &Stage, out: &Path, written: &str) -> String {
+    let place = match stage {
+        Stage::Distance(_) => {
+            "  - connect, tls and wait from region to region: each pays the distance once, and the request all three\n  \
+             - the server's share of those waits: the same few milliseconds, however far the server is\n"
+        }
+        Stage::Loopback(_) => {
+            "  - send and receive: next to nothing; small requests are decided by dns, connect, tls and wait\n  \
+             - the server's share of each wait: loopback has no distance, so it is nearly all of it\n"
+        }
+    };
     format!(
         "Written to {}:\n{written}\nLook at\n  \
          - wait in apig-lambda cold against warm: what is gone is the cold start of the sandbox\n  \
-         - wait in cloudfront against ec2: what the edge adds in front of the same server\n  \
-         - send and receive: next to nothing; small requests are decided by dns, connect, tls and wait\n  \
-         - the server's share of each wait: loopback has no distance, so it is nearly all of it\n\n\
+         - wait in cloudfront against ec2: what the edge adds in front of the same server\n{place}\n\
          Then trace something of yours: wirefall https://example.com/\n",
         out.display()
     )

@@ -1,0 +1,79 @@
+//! Captures around a run: begun before the first request, written when all is over.
+//!
+//! Deliberately absent: capturing itself ([`crate::capture`]).
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::CommandError;
+use super::args::{CaptureRule, HopsWanted, Output, PacketList};
+use super::console::Console;
+use crate::capture::{Capture, CaptureError, Depth, Privilege};
+use crate::flow::Keep;
+use crate::packet::file::CaptureWriteError;
+use crate::probe::Watcher;
+use crate::target::{Interface, Plan};
+use crate::time::Nanos;
+
+/// How long a file waits for the last packets of connections that this program has closed.
+const GOODBYES: Nanos = Nanos::from_millis(50);
+
+/// Hops need the privilege that capturing needs, and so does binding to a device before Linux 5.7.
+const fn privilege(plan: &Plan, hops: Option<HopsWanted>) -> Privilege {
+    match (&plan.route.interface, hops) {
+        (Some(Interface::Device(_)), _) | (_, Some(_)) => Privilege::Keep,
+        _ => Privilege::GiveUp,
+    }
+}
+
+/// Begins to capture, if that is wanted. Where it is not permitted and nobody insists, there is none.
+pub(super) fn begin(
+    plan: &Plan,
+    output: &Output,
+    hops: Option<HopsWanted>,
+) -> Result<Option<Arc<Capture>>, CommandError> {
+    if output.capture == CaptureRule::Off {
+        return Ok(None);
+    }
+    let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
+    match (output.capture, Capture::open(depth, privilege(plan, hops))) {
+        (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
+        (CaptureRule::Auto, Err(CaptureError::NotPermitted)) => Ok(None),
+        (_, Err(error)) => Err(error.into()),
+    }
+}
+
+/// What the client has to know of a capture.
+pub(super) fn watcher(capture: &Arc<Capture>, packets: PacketList) -> Watcher {
+    let keep = match packets {
+        PacketList::Omit => Keep::Arrivals,
+        PacketList::List => Keep::Packets,
+    };
+    Watcher { tap: Arc::<Capture>::clone(capture), keep }
+}
+
+/// Says what was lost: times that miss packets are not what they seem.
+pub(super) fn report_losses(capture: &Capture, console: &mut Console) {
+    for count in capture.counts() {
+        let lost = count.dropped + count.left_out;
+        if lost > 0 {
+            console.complain(&format!("{lost} packets on {} could not be captured", count.interface));
+        }
+    }
+}
+
+/// Writes everything into a file, which its owner alone may read where it is new: what it holds decrypts the connection.
+pub(super) fn write(capture: &Capture, path: &Path) -> Result<(), CommandError> {
+    capture.await_goodbyes(GOODBYES);
+    let unwritable = |source| CommandError::File { doing: "write", file: path.display().to_string(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(unwritable)?;
+    let written = capture.write(BufWriter::new(file));
+    let flushed = written.and_then(|mut file| file.flush().map_err(CaptureWriteError::Write));
+    flushed.map_err(|error| match error {
+        CaptureWriteError::Write(source) => unwritable(source),
+        source => CommandError::Pcap { file: path.display().to_string(), source },
+    })
+}
