@@ -85,7 +85,7 @@ impl Tls {
                     ContentType::ChangeCipherSpec => *is_encrypted |= shared.shows_types(),
                     ContentType::Handshake if *is_encrypted => *finished = finished.or(Some(at.seen)),
                     _ if *bytes == Bytes::Alert => {
-                        shared.alert(Alert::parse(alert), Ending::ClientLeft, at.seen, context)
+                        shared.alert(Alert::parse(alert), Ending::ClientLeft, at.seen, context);
                     }
                     _ => {}
                 }
