@@ -1,13 +1,13 @@
 //! What both directions of a TLS connection say together: what was agreed on, when a request may leave, and what each record
 //! is.
 
-use super::super::Stamp;
-use super::super::context::Context;
-use super::super::draft::{Ending, TlsSeen};
-use super::super::flights::Flights;
-use super::super::stream::Piece;
-use super::super::tickets::{Doubt, Verdict};
 use crate::event::{Failure, FailureCode, Phase, TlsSession};
+use crate::flow::exchange::Stamp;
+use crate::flow::exchange::context::Context;
+use crate::flow::exchange::draft::{Ending, TlsSeen};
+use crate::flow::exchange::flights::Flights;
+use crate::flow::exchange::stream::Piece;
+use crate::flow::exchange::tickets::{Doubt, Verdict};
 use crate::message::tls::{
     Alert, ClientHello, ContentType, Message, Record, ServerHello, cipher_name, group_name, version_name,
 };
