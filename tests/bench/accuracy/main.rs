@@ -129,7 +129,7 @@ fn measure(errand: &Errand, requests: usize, home: &Path) -> Result<Errors, Prob
     let mut verdicts = judge(&capture, &errand.secrets)?;
     let mut errors = Errors { of: HashMap::new(), bounded: HashMap::new(), untold: 0 };
     for (client, said) in said {
-        let Some(truth) = verdicts.get_mut(&said.port).and_then(std::collections::VecDeque::pop_front) else {
+        let Some(truth) = verdicts.get_mut(&said.port).and_then(|of_port| of_port.pop_front()?) else {
             errors.untold += 1;
             continue;
         };
