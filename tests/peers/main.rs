@@ -15,6 +15,7 @@
 mod support;
 
 mod apache;
+mod captured;
 mod certificates;
 mod curl;
 mod dnsmasq;
