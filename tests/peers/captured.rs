@@ -125,6 +125,11 @@ pub(crate) fn tshark(file: &Path, ports: &Ports, filter: &str, fields: &[&str]) 
 
 /// The traces that `wirefall pcap` makes of a file with some more words.
 pub(crate) fn wirefall(file: &Path, words: &[&str]) -> Vec<Trace> {
+    wirefall_and_notes(file, words).0
+}
+
+/// The same, and what it says beside them.
+pub(crate) fn wirefall_and_notes(file: &Path, words: &[&str]) -> (Vec<Trace>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_wirefall"))
         .arg("pcap")
         .arg(file)
@@ -133,8 +138,8 @@ pub(crate) fn wirefall(file: &Path, words: &[&str]) -> Vec<Trace> {
         .output()
         .expect("wirefall can be run");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.lines().map(|line| serde_json::from_str(line).expect("a trace")).collect()
+    let [text, notes] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
+    (text.lines().map(|line| serde_json::from_str(line).expect("a trace")).collect(), notes)
 }
 
 /// `0.000279000` as tshark writes seconds.

@@ -18,6 +18,7 @@ mod apache;
 mod captured;
 mod certificates;
 mod curl;
+mod distance;
 mod dnsmasq;
 mod haproxy;
 mod hops;

@@ -74,6 +74,16 @@ fn every_packet_is_what_it_is() {
             vec![What::New, What::DuplicateAck, again(Fast)],
         ),
         (
+            "missing and sent again, which the sender's clock gives away",
+            "20 < A 101 ack 1 ts 30/1\n 22 < A 1+100 ack 1 ts 32/1",
+            vec![What::Ack, again(Timeout)],
+        ),
+        (
+            "overtaken, as the sender's clock does not deny",
+            "20 < A 101 ack 1 ts 30/1\n 22 < A 1+100 ack 1 ts 30/1",
+            vec![What::Ack, What::OutOfOrder],
+        ),
+        (
             "overlap: a packet sent again with more behind it",
             "20 > A 1+100 ack 1\n 240 > A 1+150 ack 1",
             vec![What::New, again(Timeout)],
