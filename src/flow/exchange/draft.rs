@@ -194,7 +194,8 @@ impl Draft {
         .max()
     }
 
-    fn first_seen(&self) -> Option<Stamp> {
+    /// When it began, with what it pays for.
+    pub(super) fn first_seen(&self) -> Option<Stamp> {
         let opening = self.opening.as_ref();
         let lookup = opening.and_then(|opening| opening.lookup.as_ref()).and_then(Lookup::began);
         let tls = self.tls.as_ref().and_then(|tls| tls.client_hello);
@@ -343,7 +344,7 @@ fn cut_off(phase: Phase, ending: Ending, server: SocketAddr) -> Failure {
         ServerReset if code == FailureCode::ConnectRefused => "refused the connection",
         ServerReset => "reset the connection",
         ClientLeft => "was given up by the client",
-        CaptureEnded => "was silent until the capture ended",
+        CaptureEnded => "was silent for as long as it was watched",
     };
     Failure { phase, code, message: format!("{server} {what}") }
 }

@@ -185,6 +185,10 @@ impl Tls {
         self.shared.flights.acknowledged(offset, at);
     }
 
+    pub(super) fn under_way_since(&self) -> Option<Stamp> {
+        self.shared.flights.under_way_since()
+    }
+
     /// The connection is over.
     pub(super) fn end(&mut self, ending: Ending, at: Stamp, context: &mut Context) {
         self.shared.settle(context);
