@@ -294,9 +294,11 @@ fn of_packets_that_were_cut_the_phases_stay() {
     let answer = [modern([0x13, 2]), record(20, &[1]), hidden(3_000)].concat();
     let done = [record(20, &[1]), hidden(4 + 48 + 17)].concat();
     let exchange = [(152, Sent, hidden(200)), (190, Received, hidden(1_000)), (195, Received, hidden(5_000))];
-    let more = [(300, Sent, hidden(200)), (340, Received, hidden(900)), (5_000, Received, hidden(19))];
+    let more = [(300, Sent, hidden(200)), (340, Received, hidden(900))];
+    let alert = [(5_000, Received, hidden(19))];
     let modern =
-        [&[(125, Sent, hello.clone()), (145, Received, answer), (150, Sent, done)][..], &exchange, &more].concat();
+        [&[(125, Sent, hello.clone()), (145, Received, answer), (150, Sent, done)][..], &exchange, &more, &alert]
+            .concat();
     let key = [record(22, &message(16, &[4; 33])), record(20, &[1]), record(22, &[0; 40])].concat();
     let older = server_hello([0xc0, 0x2f], &[], &[9, 9], 1);
     let answer = [older, record(22, &message(11, &[5; 2_000]))].concat();

@@ -297,8 +297,8 @@ impl Shared {
         let ready = match &self.chosen {
             _ if self.is_ready => None,
             Some(chosen) if chosen.version == TLS13 => client,
-            // With False Start (RFC 7918) the request does not wait for the server's Finished.
-            Some(_) => client.and_then(|client| server.map(|server| server.max(client)).or(asked)),
+            // With False Start (RFC 7918) the request does not wait for the server's Finished; or the capture cut that.
+            Some(_) => client.and_then(|client| server.or(asked.and(self.latest)).map(|latest| latest.max(client))),
             None => client.filter(|_| self.is_unread()),
         };
         if let Some(ready) = ready {
