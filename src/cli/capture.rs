@@ -11,10 +11,10 @@ use std::sync::Arc;
 use super::CommandError;
 use super::args::{CaptureRule, HopsWanted, Output, PacketList};
 use super::console::Console;
-use crate::capture::{Capture, CaptureError, Depth, Privilege};
+use crate::capture::{Capture, Depth, Privilege};
 use crate::flow::Keep;
 use crate::packet::file::CaptureWriteError;
-use crate::probe::Watcher;
+use crate::probe::{Interrupt, Probe, ProbeError, Watcher};
 use crate::target::{Interface, Plan};
 use crate::time::Nanos;
 
@@ -29,7 +29,7 @@ const fn privilege(plan: &Plan, hops: Option<HopsWanted>) -> Privilege {
     }
 }
 
-/// Begins to capture, if that is wanted. Where it is not permitted and nobody insists, there is none.
+/// Begins to capture, if that is wanted. Where it is not possible and nobody insists, there is none.
 pub(super) fn begin(
     plan: &Plan,
     output: &Output,
@@ -41,8 +41,16 @@ pub(super) fn begin(
     let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
     match (output.capture, Capture::open(depth, privilege(plan, hops))) {
         (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
-        (CaptureRule::Auto, Err(CaptureError::NotPermitted)) => Ok(None),
+        (CaptureRule::Auto, Err(_)) => Ok(None),
         (_, Err(error)) => Err(error.into()),
+    }
+}
+
+/// A client that rests on packets where they can be captured, and on the kernel's stamps where not.
+pub(super) fn probe(plan: &Plan, interrupt: Interrupt) -> Result<Probe<'_>, ProbeError> {
+    match Capture::open(Depth::Headers, privilege(plan, None)) {
+        Ok(capture) => Probe::watched_by(watcher(&Arc::new(capture), PacketList::Omit), plan, interrupt),
+        Err(_) => Probe::new(plan, interrupt),
     }
 }
 

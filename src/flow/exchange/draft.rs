@@ -344,7 +344,7 @@ fn cut_off(phase: Phase, ending: Ending, server: SocketAddr) -> Failure {
         ServerReset if code == FailureCode::ConnectRefused => "refused the connection",
         ServerReset => "reset the connection",
         ClientLeft => "was given up by the client",
-        CaptureEnded => "was silent for as long as it was watched",
+        CaptureEnded => "was silent until the capture ended, or until the flow was given up",
     };
     Failure { phase, code, message: format!("{server} {what}") }
 }

@@ -170,7 +170,7 @@ impl Table {
         self.expire(sink);
     }
 
-    /// The capture is over: so are all flows.
+    /// The capture is over: so are all flows. What is taken behind this may be of any other time.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         while let Some(place) = self.recency.oldest() {
             self.end(place, sink);
@@ -178,6 +178,8 @@ impl Table {
         for exchange in self.lookups.finish() {
             sink.unresolved(exchange);
         }
+        self.closed.clear();
+        (self.now, self.lookups_checked) = (Timestamp::default(), Timestamp::default());
     }
 
     fn udp(&mut self, sight: &Sight, ip: &Ip, udp: &Udp<'_>) {

@@ -297,7 +297,9 @@ fn a_lookup_belongs_to_the_first_flow_that_uses_it() {
         if answers_first {
             capture.udp(5_020, server, stub, &reply(0, &[[198, 51, 100, 7]]));
         }
-        flows.iter().for_each(|(millis, client)| connect(&mut capture, *millis, client));
+        for (millis, client) in flows {
+            connect(&mut capture, *millis, client);
+        }
         assert_eq!(capture.over().0.lookups, expect, "{flows:?}");
     }
     // Names that nobody could connect to.

@@ -1,7 +1,7 @@
 //! TLS as an onlooker sees it: the handshake's marks, then flights of records (RFC 8446, RFC 5246).
 //!
 //! # The end of the handshake
-//! TLS 1.2 shows it: the first handshake record behind a ChangeCipherSpec is Finished. TLS 1.3 hides it: from the
+//! TLS 1.2 shows it: the first handshake record behind a `ChangeCipherSpec` is Finished. TLS 1.3 hides it: from the
 //! ServerHello on, every record says application data. What remains is length: a Finished is 4 bytes and a hash, with 1 byte
 //! of type and 16 of tag, so the client's record of exactly that length is it. With a client certificate the messages before
 //! it come in records of their own, which are passed over; a client that packs all of them into one record has its first
@@ -47,7 +47,7 @@ struct Half {
     bytes: Bytes,
     alert: [u8; 2],
     alert_length: usize,
-    /// ChangeCipherSpec has been seen.
+    /// `ChangeCipherSpec` has been seen.
     is_encrypted: bool,
     finished: Option<Stamp>,
 }
@@ -62,7 +62,7 @@ pub(super) struct Tls {
 
 /// The records can no longer be followed.
 #[derive(Debug)]
-pub(super) struct Lost(pub(super) Option<Draft>);
+pub(super) struct Lost(pub(super) Option<Box<Draft>>);
 
 impl Default for Tls {
     fn default() -> Self {
@@ -94,7 +94,7 @@ impl Tls {
                     ContentType::ChangeCipherSpec => *is_encrypted |= shared.shows_types(),
                     ContentType::Handshake if *is_encrypted => *finished = finished.or(Some(at.seen)),
                     _ if *bytes == Bytes::Alert => {
-                        shared.alert(Alert::parse(alert), Ending::ClientLeft, at.seen, context)
+                        shared.alert(Alert::parse(alert), Ending::ClientLeft, at.seen, context);
                     }
                     _ => {}
                 }
@@ -209,7 +209,7 @@ impl Tls {
         if open.is_none() && !self.shared.is_ready && self.shared.seen.server_hello.is_some() {
             context.tls = Some(std::mem::take(&mut self.shared.seen));
         }
-        Lost(open)
+        Lost(open.map(Box::new))
     }
 }
 

@@ -17,13 +17,13 @@ const TLS13: u16 = 0x0304;
 const OVERHEAD: usize = 17;
 /// An alert in an encrypted record of TLS 1.3.
 const ALERT: usize = 2 + OVERHEAD;
-/// A KeyUpdate in an encrypted record of TLS 1.3.
+/// A `KeyUpdate` in an encrypted record of TLS 1.3.
 const KEY_UPDATE: usize = 5 + OVERHEAD;
 /// `TLS_AES_256_GCM_SHA384` is the only suite of TLS 1.3 with the longer hash.
 const SHA384_SUITE: u16 = 0x1302;
 /// Finished in an encrypted record of TLS 1.3, with the hash of 32 bytes and with that of 48.
 const FINISHED: [usize; 2] = [4 + 32 + OVERHEAD, 4 + 48 + OVERHEAD];
-/// HTTP/2 frames that ask for nothing: SETTINGS with ACK, WINDOW_UPDATE or RST_STREAM, PING or GOAWAY, and pairs of them.
+/// HTTP/2 frames that ask for nothing: SETTINGS with ACK, `WINDOW_UPDATE` or `RST_STREAM`, PING or GOAWAY, and pairs of them.
 const CONTROL: [usize; 5] = [9, 13, 17, 9 + 13, 13 + 13];
 
 /// What the bytes of the record under way are.
@@ -80,7 +80,7 @@ impl Shared {
         self.version() == Some(TLS13)
     }
 
-    /// What follows a ChangeCipherSpec is encrypted, and says what it is. In TLS 1.3 that record means nothing (RFC 8446 §5).
+    /// What follows a `ChangeCipherSpec` is encrypted, and says what it is. In TLS 1.3 that record means nothing (RFC 8446 §5).
     pub(super) fn shows_types(&self) -> bool {
         self.chosen.is_some() && !self.hides_types()
     }
