@@ -201,7 +201,8 @@ impl Draft {
         .max()
     }
 
-    fn first_seen(&self) -> Option<Stamp> {
+    /// When it began, with what it pays for.
+    pub(super) fn first_seen(&self) -> Option<Stamp> {
         let opening = self.opening.as_ref();
         let lookup = opening.and_then(|opening| opening.lookup.as_ref()).and_then(Lookup::began);
         let tls = self.tls.as_ref().and_then(|tls| tls.client_hello);

@@ -27,7 +27,6 @@ pub struct Flow {
     last: Timestamp<Realtime>,
     resolution: Nanos,
     interface: u32,
-    first_sequence: Option<u32>,
     packets: u64,
     bytes: u64,
     retransmissions: u64,
@@ -85,7 +84,6 @@ impl Flow {
             last: sight.at,
             resolution: sight.resolution,
             interface: sight.interface,
-            first_sequence: None,
             packets: 0,
             bytes: 0,
             retransmissions: 0,
@@ -197,9 +195,9 @@ impl Flow {
         self.key
     }
 
-    /// Whether a SYN begins another connection between the same ends: its sequence number is another one.
-    pub(super) fn is_other_connection(&self, from_lesser: bool, syn: &Tcp<'_>) -> bool {
-        self.direction(from_lesser) == Direction::Received || self.first_sequence != Some(syn.sequence)
+    /// Whether a packet begins another connection between the same ends.
+    pub(super) fn is_other_connection(&self, from_lesser: bool, tcp: &Tcp<'_>) -> bool {
+        self.conversation.is_other(self.direction(from_lesser), tcp)
     }
 
     #[inline]
@@ -210,12 +208,9 @@ impl Flow {
     #[inline]
     pub(super) fn take(&mut self, sight: &Sight, from_lesser: bool, ip: &Ip, tcp: &Tcp<'_>, side: Option<Side>) {
         let direction = self.direction(from_lesser);
-        self.last = self.last.max(sight.at);
+        self.last = sight.at;
         self.packets += 1;
         self.bytes += u64::from(tcp.payload_length);
-        if direction == Direction::Sent && tcp.flags.syn() {
-            self.first_sequence.get_or_insert(tcp.sequence);
-        }
         let seen = self.conversation.take(sight.at, direction, ip, tcp);
         self.retransmissions += u64::from(matches!(seen.what, What::Retransmission(_)));
         if self.side_is_open && !tcp.flags.syn() {
@@ -286,7 +281,8 @@ impl Flow {
             sink.exchange(self, exchange);
         }
         if let Some(last) = last {
-            self.conversation.forget(last);
+            // In a pipeline, what comes next has begun before this was over.
+            self.conversation.forget(self.exchanges.under_way_since().map_or(last, |since| since.min(last)));
         }
     }
 
@@ -300,6 +296,16 @@ impl Flow {
             self.conversation = self.conversation.clone();
         }
         now
+    }
+
+    /// Bytes held because bytes before them are missing.
+    pub(super) const fn held(&self) -> usize {
+        self.exchanges.held()
+    }
+
+    /// Holds nothing any longer.
+    pub(super) fn let_go(&mut self, now: Timestamp<Realtime>) {
+        self.exchanges.let_go(now);
     }
 
     pub(super) fn expire(&mut self, now: Timestamp<Realtime>) {

@@ -5,6 +5,9 @@
 //! closed it or one has reset it (then it lingers for stragglers), when it has been idle for too long, when its ports are
 //! used anew, or when there are more flows than [`Rules::most_flows`]: then the one goes that has been idle the longest.
 //!
+//! Time is that of the latest packet. Packets of several interfaces may be out of order; one that is earlier by [`Rules::idle`]
+//! or more shows that the clock was set back, and time goes on from there.
+//!
 //! A packet that the capture has twice (loopback shows it leaving and arriving, `any` shows it on several interfaces) counts
 //! once: see `copies`.
 //!
@@ -34,6 +37,9 @@ use recency::Recency;
 
 /// DNS over TCP (RFC 7766).
 const DNS_PORT: u16 = 53;
+/// Bytes that all flows together may hold because bytes before them are missing: a capture of one direction alone, with gaps,
+/// would have each flow hold as much as one may.
+const MOST_HELD_IN_ALL: usize = 32 << 20;
 
 /// How long flows are kept, and how they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +125,8 @@ pub struct Table {
     lookups: Lookups,
     lookups_checked: Timestamp<Realtime>,
     now: Timestamp<Realtime>,
+    /// Bytes that flows hold because bytes before them are missing.
+    held: usize,
     tally: Tally,
 }
 
@@ -137,6 +145,7 @@ impl Table {
             lookups: Lookups::default(),
             lookups_checked: Timestamp::default(),
             now: Timestamp::default(),
+            held: 0,
             tally: Tally::default(),
         }
     }
@@ -150,7 +159,8 @@ impl Table {
     /// Takes the next packet of the capture.
     #[inline]
     pub fn take(&mut self, sight: &Sight, packet: &Packet<'_>, sink: &mut impl Sink) {
-        self.now = self.now.max(sight.at);
+        let is_set_back = self.now.since(sight.at) >= self.rules.idle;
+        self.now = if is_set_back { sight.at } else { self.now.max(sight.at) };
         match &packet.transport {
             Transport::Tcp(tcp) => self.tcp(sight, &packet.ip, tcp, sink),
             Transport::Udp(udp) => self.udp(sight, &packet.ip, udp),
@@ -215,7 +225,7 @@ impl Table {
             Some((last, place)) if last == key => Some(place),
             _ => self.places.get(&key).copied(),
         };
-        let is_anew = |flow: &Flow| tcp.flags.syn() && !tcp.flags.ack() && flow.is_other_connection(from_lesser, tcp);
+        let is_anew = |flow: &Flow| flow.is_other_connection(from_lesser, tcp);
         let known = match known {
             Some(place) if self.flows[place].as_deref().is_some_and(is_anew) => {
                 self.end(place, sink);
@@ -232,7 +242,12 @@ impl Table {
             self.tally.tcp -= 1;
             return;
         }
+        self.held -= flow.held();
         flow.take(sight, from_lesser, ip, tcp, self.rules.side);
+        if self.held + flow.held() > MOST_HELD_IN_ALL {
+            flow.let_go(sight.at);
+        }
+        self.held += flow.held();
         if flow.wants_lookup() {
             let Four { local, remote } = flow.four();
             if let Some(lookup) = self.lookups.claim(local.ip(), remote.ip(), sight.at) {
@@ -296,7 +311,8 @@ impl Table {
     #[inline]
     fn expire(&mut self, sink: &mut impl Sink) {
         while let Some((at, place, number)) = self.closed.front().copied() {
-            if self.now.since(at) < self.rules.linger {
+            // What was closed in the future was closed before the clock was set back.
+            if self.now.since(at) < self.rules.linger && at.since(self.now) < self.rules.idle {
                 break;
             }
             self.closed.pop_front();
@@ -326,6 +342,7 @@ impl Table {
         self.places.remove(&flow.key());
         self.free.push(place);
         self.last = None;
+        self.held -= flow.held();
         flow.expire(self.now);
         flow.tell(sink);
         sink.ended(&flow);

@@ -173,6 +173,59 @@ fn a_flow_ends_when_it_is_closed_idle_begun_anew_or_crowded_out() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_splits_no_flow() {
+    let exchange = |capture: &mut Capture, start: u64| {
+        capture.tcp(start, C, S, TcpFlags::SYN, 0, b"").tcp(start + 1, S, C, TcpFlags::SYN | ACK, 0, b"");
+        capture.tcp(start + 2, C, S, ACK, 1, REQUEST).tcp(start + 3, S, C, ACK, 1, b"HTTP/1.1 204 No\r\n\r\n");
+        capture.tcp(start + 4, C, S, TcpFlags::FIN | ACK, 38, b"").tcp(start + 5, S, C, TcpFlags::FIN | ACK, 20, b"");
+    };
+    let (hour, stray) = (3_600_000, "10.0.0.9:1");
+    // By an hour, by a single packet without a time, by a single packet of a later day.
+    for times in [&[2 * hour, hour][..], &[2 * hour, 0, 2 * hour], &[hour, 30 * hour, hour]] {
+        let mut capture = Capture::new(Rules::default());
+        times.iter().for_each(|time| _ = capture.tcp(*time, stray, S, TcpFlags::SYN, 9, b""));
+        exchange(&mut capture, times[times.len() - 1] + 10);
+        let (told, tally) = capture.over();
+        assert!(told.ended.contains(&(tally.flows, 6)), "{times:?}: {:?}", told.ended);
+    }
+    // What was closed before the clock was set back does not linger until that time comes again.
+    let mut capture = Capture::new(Rules::default());
+    exchange(&mut capture, 2 * hour);
+    capture.tcp(hour, stray, S, TcpFlags::SYN, 9, b"");
+    assert_eq!(capture.told.ended, [(1, 6)]);
+}
+
+#[test]
+fn a_syn_that_is_captured_behind_its_answer_begins_nothing() {
+    let mut capture = Capture::new(Rules::default());
+    capture
+        .tcp(1, S, C, TcpFlags::SYN | ACK, 70, b"")
+        .tcp(1, C, S, TcpFlags::SYN, 0, b"")
+        .tcp(2, C, S, ACK, 1, REQUEST);
+    assert_eq!(capture.over().0.ended, [(1, 3)]);
+}
+
+#[test]
+fn what_flows_hold_together_is_bounded() {
+    let mut capture = Capture::new(Rules::default());
+    let payload = vec![b'x'; 60_000];
+    for port in 1..=100 {
+        let client = format!("10.0.0.1:{port}");
+        capture.tcp(0, &client, S, TcpFlags::SYN, 0, b"");
+        for number in 0..8 {
+            // The first byte is missing.
+            capture.tcp(1, &client, S, ACK, 2 + number * 60_000, &payload);
+        }
+        let held: usize = capture.table.flows.iter().flatten().map(|flow| flow.held()).sum();
+        assert_eq!(held, capture.table.held);
+        assert!(held <= MOST_HELD_IN_ALL, "{port}: {held}");
+    }
+    assert!(capture.table.held > MOST_HELD_IN_ALL / 2);
+    capture.table.finish(&mut capture.told);
+    assert_eq!(capture.table.held, 0);
+}
+
+#[test]
 fn the_client_is_the_one_with_the_syn_or_with_the_higher_port() {
     for (first, flags) in [((C, S), TcpFlags::SYN), ((S, C), TcpFlags::SYN | ACK), ((C, S), ACK), ((S, C), ACK)] {
         let (from, to): (SocketAddr, SocketAddr) = (first.0.parse().unwrap(), first.1.parse().unwrap());
