@@ -281,14 +281,16 @@ fn several_files_are_one_capture_and_standard_input_is_one_too() {
     let scratch = Scratch::new();
     let [mut first, mut second] = [Capture::new(), Capture::new()];
     first.flow(40_001, 0, 10);
-    second.flow(40_002, 5_000, 10);
+    second.flow(40_002, 5_000_000, 10);
     let (first, second) = (first.finish(), second.finish());
     let names = [scratch.file("1.pcapng", &first), scratch.file("2.pcapng", &second)];
     let names = names.each_ref().map(|path| path.to_str().expect("UTF-8"));
     // The second file is of an earlier time: it does no harm.
     for order in [[names[0], names[1]], [names[1], names[0]]] {
         let output = wirefall(&["pcap", order[0], order[1], "--format", "jsonl"], b"");
-        assert_eq!(traces(&output).len(), 2, "{output:?}");
+        let read = traces(&output);
+        assert_eq!(read.len(), 2, "{output:?}");
+        assert!(read.iter().all(|trace| trace.failure().is_none()), "{output:?}");
     }
     let piped = wirefall(&["pcap", "-", "--format", "jsonl"], &three_flows());
     assert_eq!((piped.status.code(), traces(&piped).len()), (Some(0), 3), "{piped:?}");

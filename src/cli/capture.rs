@@ -14,7 +14,7 @@ use super::{CommandError, chain};
 use crate::capture::{Capture, CaptureError, Depth, Privilege};
 use crate::flow::Keep;
 use crate::packet::file::CaptureWriteError;
-use crate::probe::Watcher;
+use crate::probe::{Interrupt, Probe, ProbeError, Watcher};
 use crate::target::{Interface, Plan};
 use crate::time::Nanos;
 
@@ -49,6 +49,14 @@ pub(super) fn begin(
             Ok(None)
         }
         (_, Err(error)) => Err(error.into()),
+    }
+}
+
+/// A client that rests on packets where they can be captured, and on the kernel's stamps where not.
+pub(super) fn probe(plan: &Plan, interrupt: Interrupt) -> Result<Probe<'_>, ProbeError> {
+    match Capture::open(Depth::Headers, privilege(plan, None)) {
+        Ok(capture) => Probe::watched_by(watcher(&Arc::new(capture), PacketList::Omit), plan, interrupt),
+        Err(_) => Probe::new(plan, interrupt),
     }
 }
 

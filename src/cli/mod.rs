@@ -160,7 +160,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match command {
         Command::Trace(args) => trace::run(*args, &mut console),
-        Command::Pcap(args) => pcap::run(*args, &mut console),
+        Command::Pcap(args) => pcap::run(&args, &mut console),
         Command::Chart(args) => chart::run(&args),
         Command::Lab(args) => lab::run(&args, &mut console),
         Command::Demo(args) => demo::run(&args, &mut console),

@@ -11,14 +11,14 @@ use url::Url;
 use pictures::{COLD, REGION, artefacts};
 use stage::Stage;
 
-use super::CommandError;
 use super::args::{Color, DemoArgs, StatusRule};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
+use super::{CommandError, capture};
 use crate::lab::{Endpoint, Lab};
-use crate::probe::{Interrupt, Probe, Traced};
+use crate::probe::{Interrupt, Traced};
 use crate::render::terminal;
 use crate::target::{
     ContentCoding, DnsServers, HttpVersion, Limits, Method, Plan, Redirects, Repeat, Request, Resolution, Route,
@@ -114,7 +114,7 @@ fn target(endpoint: &Endpoint, name: String, tags: BTreeMap<String, String>) -> 
 
 /// Every target of the plan, or those before Ctrl-C.
 fn trace_all(plan: &Plan, interrupt: &Interrupt, mut judge: impl FnMut(&Verdict)) -> Result<Vec<Trace>, CommandError> {
-    let probe = Probe::new(plan, interrupt.clone())?;
+    let probe = capture::probe(plan, interrupt.clone())?;
     let mut traces = Vec::new();
     for target in &plan.targets {
         let Traced { traces: requests, stopped } = probe.trace(target, None);

@@ -316,7 +316,6 @@ impl Gather {
             }
         }
         match self.wanted.format {
-            Format::Jsonl => {}
             Format::Csv => {
                 let text = csv::csv(std::slice::from_ref(&trace));
                 let behind_header = text.split_once("\r\n").map_or("", |(_, rows)| rows);
@@ -327,7 +326,7 @@ impl Gather {
                     self.traces.push(trace);
                 }
             }
-            Format::Pretty => {}
+            Format::Jsonl | Format::Pretty => {}
             Format::Json | Format::Har | Format::Markdown => self.traces.push(trace),
         }
     }

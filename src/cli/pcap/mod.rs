@@ -32,7 +32,7 @@ use source::Source;
 /// Packets between two looks at Ctrl-C.
 const LOOK_UP: u64 = 1_024;
 
-pub(super) fn run(args: PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
+pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
     if args.silent {
         console.be_quiet();
     }
@@ -44,7 +44,7 @@ pub(super) fn run(args: PcapArgs, console: &mut Console) -> Result<u8, CommandEr
         ..Rules::default()
     };
     let style = console.style(if no_color { Color::Never } else { Color::Auto });
-    let mut gather = Gather::new(Wanted::from(&args), style);
+    let mut gather = Gather::new(Wanted::from(args), style);
     let mut reading =
         Reading { table: Table::new(rules), interrupt: &interrupt, latest: None, strange: Strange::default() };
     let mut ending = Ending::default();

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 
 use super::lookup::Lookup;
+use super::undeliverable::Undeliverable;
 use super::{Exchange, Stamp, UNKNOWN_METHOD};
 use crate::event::{
     Attempt, AttemptId, AttemptResult, DnsSource, Endpoints, Event, Evidence, Fact, Failure, FailureCode, Mark, Moment,
@@ -27,6 +28,8 @@ pub struct Opening {
     pub ack: Option<Stamp>,
     /// SYNs and SYN-ACKs that were seen: with more than one of each it is open which one was answered.
     pub tries: u32,
+    /// The first word of a router or host that a SYN cannot be delivered.
+    pub undeliverable: Option<Undeliverable>,
 }
 
 impl Opening {
@@ -160,8 +163,12 @@ impl Draft {
     /// The connection ended before the exchange did.
     pub(super) fn cut_off(self, connection: &Connection, ending: Ending, at: Stamp) -> Exchange {
         let phase = self.phase(connection.side);
-        let failure = cut_off(phase, ending, connection.server);
-        self.failed(connection, failure, at)
+        let word = self.opening.as_ref().and_then(|opening| opening.undeliverable);
+        let word = word.filter(|_| phase == Phase::Connect && ending != Ending::ServerReset);
+        match word.and_then(|word| Some((word.failure(connection.server)?, word.at))) {
+            Some((failure, at)) => self.failed(connection, failure, at),
+            None => self.failed(connection, cut_off(phase, ending, connection.server), at),
+        }
     }
 
     /// The phase that is under way.
@@ -343,7 +350,7 @@ fn cut_off(phase: Phase, ending: Ending, server: SocketAddr) -> Failure {
         ServerReset if code == FailureCode::ConnectRefused => "refused the connection",
         ServerReset => "reset the connection",
         ClientLeft => "was given up by the client",
-        CaptureEnded => "was silent until the capture ended",
+        CaptureEnded => "was silent until the capture ended, or until the flow was given up",
     };
     Failure { phase, code, message: format!("{server} {what}") }
 }

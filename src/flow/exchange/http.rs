@@ -71,14 +71,12 @@ impl Http {
             0 => Ok(()),
             missing => requests.skip(missing, &mut up),
         });
-        match read {
-            Ok(()) => Turn::Stay,
-            Err(_) => {
-                let last = self.open.pop_back();
-                self.fail_all(&Fault::Hole, piece.seen, context);
-                Turn::Unreadable(last.map(Box::new))
-            }
+        if read.is_ok() {
+            return Turn::Stay;
         }
+        let last = self.open.pop_back();
+        self.fail_all(&Fault::Hole, piece.seen, context);
+        Turn::Unreadable(last.map(Box::new))
     }
 
     pub(super) fn server(&mut self, piece: &Piece<'_>, context: &mut Context) -> Turn {

@@ -106,7 +106,7 @@ type Key = (IpAddr, String);
 /// All lookups under way.
 #[derive(Debug, Default)]
 pub struct Lookups {
-    lookups: HashMap<Key, Lookup>,
+    open: HashMap<Key, Lookup>,
     /// Which lookups an address came from, the latest last.
     by_address: HashMap<IpAddr, Vec<Key>>,
     /// In the order of their last sign of life, some of them outdated.
@@ -137,10 +137,10 @@ impl Lookups {
 
     fn query(&mut self, asked: Asked, client: SocketAddr, server: SocketAddr, transport: DnsTransport, at: Stamp) {
         let key = (client.ip(), asked.name.clone());
-        if !self.lookups.contains_key(&key) && self.lookups.len() >= MOST_LOOKUPS {
+        if !self.open.contains_key(&key) && self.open.len() >= MOST_LOOKUPS {
             return;
         }
-        let lookup = self.lookups.entry(key.clone()).or_insert_with(|| Lookup {
+        let lookup = self.open.entry(key.clone()).or_insert_with(|| Lookup {
             name: asked.name.clone(),
             queries: Vec::new(),
             used: None,
@@ -174,7 +174,7 @@ impl Lookups {
 
     fn reply(&mut self, asked: &Asked, answer: Answer, client: SocketAddr, server: SocketAddr, at: Stamp) {
         let key = (client.ip(), asked.name.clone());
-        let Some(lookup) = self.lookups.get_mut(&key) else { return };
+        let Some(lookup) = self.open.get_mut(&key) else { return };
         let same = |query: &&mut Query| {
             (query.client, query.server, query.id) == (client, server, asked.id)
                 && query.question.record_type == asked.record_type
@@ -197,10 +197,10 @@ impl Lookups {
         let usable = |key: &&Key| {
             let (asker, _) = key;
             (*asker == client || asker.is_loopback())
-                && self.lookups.get(*key).is_some_and(|lookup| answer_for(lookup, server, syn).is_some())
+                && self.open.get(*key).is_some_and(|lookup| answer_for(lookup, server, syn).is_some())
         };
         let key = keys.iter().rev().find(usable)?.clone();
-        let mut lookup = self.lookups.remove(&key)?;
+        let mut lookup = self.open.remove(&key)?;
         lookup.used = answer_for(&lookup, server, syn);
         self.forget_addresses(&key, &lookup);
         // The resolver's own queries for a stub are the same lookup once more.
@@ -216,7 +216,7 @@ impl Lookups {
                 break;
             }
             let Some((at, key)) = self.ages.pop_front() else { break };
-            if self.lookups.get(&key).is_some_and(|lookup| lookup.last == at) {
+            if self.open.get(&key).is_some_and(|lookup| lookup.last == at) {
                 failed.extend(self.close(&key));
             }
         }
@@ -226,13 +226,13 @@ impl Lookups {
     /// The capture is over.
     pub fn finish(&mut self) -> Vec<Exchange> {
         let mut keys: Vec<(Option<Stamp>, Key)> =
-            self.lookups.iter().map(|(key, lookup)| (lookup.began(), key.clone())).collect();
+            self.open.iter().map(|(key, lookup)| (lookup.began(), key.clone())).collect();
         keys.sort();
         keys.into_iter().filter_map(|(_, key)| self.close(&key)).collect()
     }
 
     fn close(&mut self, key: &Key) -> Option<Exchange> {
-        let lookup = self.lookups.remove(key)?;
+        let lookup = self.open.remove(key)?;
         self.forget_addresses(key, &lookup);
         let (failure, at) = lookup.failure()?;
         Some(draft::unresolved(&lookup, failure, at, self.resolution))
@@ -263,11 +263,11 @@ impl Lookups {
             .filter_map(|address| self.by_address.get(address))
             .flatten()
             .filter(|(asker, name)| !asker.is_loopback() && *name == claimed.name)
-            .filter(|twin| self.lookups.get(*twin).is_some_and(|lookup| lookup.began() >= Some(began)))
+            .filter(|twin| self.open.get(*twin).is_some_and(|lookup| lookup.began() >= Some(began)))
             .cloned()
             .collect();
         for twin in twins {
-            if let Some(lookup) = self.lookups.remove(&twin) {
+            if let Some(lookup) = self.open.remove(&twin) {
                 self.forget_addresses(&twin, &lookup);
             }
         }

@@ -21,7 +21,7 @@ pub(super) enum Machine {
     Undecided,
     Http(Box<Http>),
     Tls(Box<Tls>),
-    Flights(Flights),
+    Flights(Box<Flights>),
     /// What is said can no longer be told apart into exchanges.
     Silent,
 }
@@ -50,14 +50,14 @@ impl Machine {
                 if let Turn::Unreadable(open) = http.client(piece, context) {
                     let mut flights = Flights::with(open.map(|draft| *draft));
                     flights.client(piece.offset, end, piece.seen, context);
-                    *self = Self::Flights(flights);
+                    *self = Self::Flights(Box::new(flights));
                 }
             }
             Self::Tls(tls) => {
                 if let Err(Lost(open)) = tls.client(piece, context) {
-                    let mut flights = Flights::with(open);
+                    let mut flights = Flights::with(open.map(|draft| *draft));
                     flights.client(piece.offset, end, piece.seen, context);
-                    *self = Self::Flights(flights);
+                    *self = Self::Flights(Box::new(flights));
                 }
             }
             Self::Flights(flights) => flights.client(piece.offset, end, piece.seen, context),
@@ -70,7 +70,7 @@ impl Machine {
             Self::Undecided if context.opening.is_some() => {
                 let mut flights = Flights::new(Unanswered::Farewell);
                 flights.server(piece.offset, piece.seen, piece.delivered, context);
-                *self = Self::Flights(flights);
+                *self = Self::Flights(Box::new(flights));
             }
             Self::Undecided | Self::Silent => {}
             Self::Http(http) => match http.server(piece, context) {
@@ -78,7 +78,7 @@ impl Machine {
                 Turn::Unreadable(open) => {
                     let mut flights = Flights::with(open.map(|draft| *draft));
                     flights.server(piece.offset, piece.seen, piece.delivered, context);
-                    *self = Self::Flights(flights);
+                    *self = Self::Flights(Box::new(flights));
                 }
                 Turn::Switched => *self = Self::Silent,
                 Turn::Tunnel(taken) => {
@@ -92,9 +92,9 @@ impl Machine {
             },
             Self::Tls(tls) => {
                 if let Err(Lost(open)) = tls.server(piece, covered, context) {
-                    let mut flights = Flights::with(open);
+                    let mut flights = Flights::with(open.map(|draft| *draft));
                     flights.server(piece.offset, piece.seen, piece.delivered, context);
-                    *self = Self::Flights(flights);
+                    *self = Self::Flights(Box::new(flights));
                 }
             }
             Self::Flights(flights) => flights.server(piece.offset, piece.seen, piece.delivered, context),
@@ -144,7 +144,7 @@ fn decide(bytes: &[u8], context: &mut Context) -> Machine {
     }
     if bytes.starts_with(HTTP2) {
         context.connection.scheme = "http";
-        return Machine::Flights(Flights::new(Unanswered::GaveUp));
+        return Machine::Flights(Box::new(Flights::new(Unanswered::GaveUp)));
     }
     // Other protocols have words in capitals, too; only this one has its name at the end of the first line.
     let first_line = bytes.split(|byte| *byte == b'\n').next().filter(|line| line.len() < bytes.len());
@@ -156,5 +156,5 @@ fn decide(bytes: &[u8], context: &mut Context) -> Machine {
         context.connection.scheme = "http";
         return Machine::Http(Box::default());
     }
-    Machine::Flights(Flights::new(Unanswered::Farewell))
+    Machine::Flights(Box::new(Flights::new(Unanswered::Farewell)))
 }

@@ -20,6 +20,7 @@ mod stream;
 mod tap;
 mod tickets;
 mod tls;
+mod undeliverable;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use lookup::{FRESH, Lookup, Lookups, MOST_LOOKUPS, OVER, Query};
 use machine::Machine;
 use stream::{Arrival, Stream};
 pub use stream::{MOST_HELD, MOST_PACKETS};
+pub use undeliverable::Undeliverable;
 
 /// The time of a packet.
 type Stamp = Timestamp<Realtime>;
@@ -180,6 +182,13 @@ impl Exchanges {
         }
         if self.server_end.is_some_and(|end| self.received.next() >= end) {
             self.end(if self.client_left { Ending::ClientLeft } else { Ending::ServerClosed }, at);
+        }
+    }
+
+    /// Somebody says that the client's SYN cannot be delivered.
+    pub fn undeliverable(&mut self, word: Undeliverable) {
+        if let Some(opening) = &mut self.context.opening {
+            opening.undeliverable.get_or_insert(word);
         }
     }
 

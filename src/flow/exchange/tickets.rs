@@ -4,7 +4,7 @@
 //! 1. Before the client has asked anything there is nothing to answer.
 //! 2. A packet that does not acknowledge the whole request was sent before the request was there.
 //! 3. What comes last is the answer: nothing is called a ticket unless something of another length follows it.
-//! 4. Several tickets are sent at once and have the same length (OpenSSL and BoringSSL send two): two or more records in a
+//! 4. Several tickets are sent at once and have the same length (OpenSSL and `BoringSSL` send two): two or more records in a
 //!    row of one length, within what a ticket measures, are tickets.
 //! 5. A single record of such a length is a ticket if it is not longer than [`SINGLE`], came as fast as the network allows:
 //!    within a round trip and a quarter of the client's Finished (and [`SLACK`]), and in an earlier packet than what follows.

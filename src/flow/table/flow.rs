@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::copies::Copies;
 use super::key::Key;
 use super::{Sight, Sink};
-use crate::flow::exchange::{Exchanges, Lookup};
+use crate::flow::exchange::{Exchanges, Lookup, Undeliverable};
 use crate::flow::{Conversation, Direction, Four, Keep, Side, What};
 use crate::message::dns::Overheard;
 use crate::packet::{Ip, Tcp};
@@ -230,11 +230,24 @@ impl Flow {
         }
     }
 
+    /// Takes word that the packet with this number cannot be delivered, if it is the client's SYN.
+    pub(super) fn undeliverable(&mut self, from_lesser: bool, sequence: u32, word: Undeliverable) {
+        if self.direction(from_lesser) == Direction::Sent && self.first_sequence == Some(sequence) {
+            self.exchanges.undeliverable(word);
+        }
+    }
+
     /// Behind the handshake, its packets tell at which end they were captured, if anything does.
     fn settle_side(&mut self, side: Option<Side>) {
         self.side_is_open = false;
         if side.is_none() {
-            let (side, why) = self.conversation.side();
+            let Four { local, remote } = self.four;
+            let is_one_host = local.ip() == remote.ip() || (local.ip().is_loopback() && remote.ip().is_loopback());
+            let (side, why) = if is_one_host {
+                (Side::Client, "assumed, for both ends are the same host".to_owned())
+            } else {
+                self.conversation.side()
+            };
             self.side = side;
             self.why = Some(why).filter(|why| !why.is_empty());
         }

@@ -64,7 +64,9 @@ impl Hasher for Mixer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
     }
 
     #[inline]
@@ -98,12 +100,12 @@ mod tests {
         let server: SocketAddr = "198.51.100.1:443".parse().unwrap();
         let hash =
             |third: u8, port: u16| hasher.hash_one(Key::of(SocketAddr::from(([10, 0, third, 1], port)), server).0);
-        let spread: Vec<u64> = (0..20)
+        let all: Vec<u64> = (0..20)
             .flat_map(|third| (32_768..33_768).map(move |port| (third, port)))
             .map(|(third, port)| hash(third, port))
             .collect();
-        let buckets: HashSet<u64> = spread.iter().map(|hash| hash & 0x7fff).collect();
-        let tops: HashSet<u64> = spread.iter().map(|hash| hash >> 57).collect();
+        let buckets: HashSet<u64> = all.iter().map(|hash| hash & 0x7fff).collect();
+        let tops: HashSet<u64> = all.iter().map(|hash| hash >> 57).collect();
         // 20,000 balls into 32,768 bins leave 1 - 1/e^0.61 of them filled: 14,900.
         assert!(buckets.len() > 14_000, "{}", buckets.len());
         assert_eq!(tops.len(), 128);

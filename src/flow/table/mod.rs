@@ -23,11 +23,11 @@ use std::net::SocketAddr;
 
 pub use flow::Flow;
 
-use super::exchange::{Exchange, Lookups};
+use super::exchange::{Exchange, Lookups, Undeliverable};
 use super::{Direction, Four, Keep, Side};
 use crate::event::DnsTransport;
 use crate::message::dns::{looks_like_dns, overhear};
-use crate::packet::{Ip, Packet, Tcp, Transport, Udp};
+use crate::packet::{Icmp, IcmpMeaning, Ip, Packet, QuotedTransport, Tcp, Transport, Udp};
 use crate::time::{Nanos, Realtime, Timestamp};
 use key::{Key, KeyHasher};
 use recency::Recency;
@@ -155,12 +155,16 @@ impl Table {
             Transport::Tcp(tcp) => self.tcp(sight, &packet.ip, tcp, sink),
             Transport::Udp(udp) => self.udp(sight, &packet.ip, udp),
             Transport::Fragment => self.tally.fragments += 1,
-            Transport::Icmp(_) | Transport::Truncated | Transport::Other(_) => self.tally.other += 1,
+            Transport::Icmp(icmp) => {
+                self.tally.other += 1;
+                self.icmp(sight, &packet.ip, icmp);
+            }
+            Transport::Truncated | Transport::Other(_) => self.tally.other += 1,
         }
         self.expire(sink);
     }
 
-    /// The capture is over: so are all flows.
+    /// The capture is over: so are all flows. What is taken behind this may be of any other time.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         while let Some(place) = self.recency.oldest() {
             self.end(place, sink);
@@ -168,6 +172,8 @@ impl Table {
         for exchange in self.lookups.finish() {
             sink.unresolved(exchange);
         }
+        self.closed.clear();
+        (self.now, self.lookups_checked) = (Timestamp::default(), Timestamp::default());
     }
 
     fn udp(&mut self, sight: &Sight, ip: &Ip, udp: &Udp<'_>) {
@@ -184,6 +190,18 @@ impl Table {
                 self.lookups.overheard(message, source, destination, DnsTransport::Udp, sight.at);
             }
             None => self.tally.other += 1,
+        }
+    }
+
+    /// What an error message says belongs to the flow whose packet it quotes.
+    fn icmp(&mut self, sight: &Sight, ip: &Ip, icmp: &Icmp<'_>) {
+        let (IcmpMeaning::Unreachable(why), Some(quoted)) = (icmp.meaning, icmp.quoted) else { return };
+        let QuotedTransport::Tcp { source, destination, sequence } = quoted.transport else { return };
+        let source = SocketAddr::new(quoted.ip.source, source);
+        let (key, from_lesser) = Key::of(source, SocketAddr::new(quoted.ip.destination, destination));
+        let place = self.places.get(&key).copied();
+        if let Some(flow) = place.and_then(|place| self.flows[place].as_deref_mut()) {
+            flow.undeliverable(from_lesser, sequence, Undeliverable { at: sight.at, by: ip.source, why });
         }
     }
 

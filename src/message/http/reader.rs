@@ -311,7 +311,9 @@ mod tests {
 
     fn responses(methods: &[&str], pieces: &[&[u8]]) -> Result<Vec<String>, Fault> {
         let mut reader = Reader::<Responses>::default();
-        methods.iter().for_each(|method| reader.role().expect((*method).into()));
+        for method in methods {
+            reader.role().expect((*method).into());
+        }
         let mut said = Vec::new();
         for piece in pieces {
             let taken = reader.take(piece, |item| said.push(short(&item, |head| head.status.to_string())))?;

@@ -7,7 +7,7 @@ use super::{ClientHello, ServerHello};
 pub const LONGEST_HELLO: usize = 32 * 1_024;
 /// Type and length.
 const HEADER: usize = 4;
-/// What of a ServerKeyExchange says which group was chosen (RFC 8422 §5.4).
+/// What of a `ServerKeyExchange` says which group was chosen (RFC 8422 §5.4).
 const NAMED_CURVE: usize = 3;
 
 /// A message that is complete.
@@ -96,7 +96,9 @@ mod tests {
 
     fn read(pieces: &[&[u8]]) -> Vec<Message> {
         let (mut handshake, mut read) = (Handshake::default(), Vec::new());
-        pieces.iter().for_each(|piece| handshake.take(piece, |message| read.push(message)));
+        for piece in pieces {
+            handshake.take(piece, |message| read.push(message));
+        }
         read
     }
 

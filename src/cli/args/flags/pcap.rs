@@ -10,6 +10,7 @@ use crate::event::Side;
 
 /// `wirefall pcap`.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "raw flags")]
 pub struct PcapArgs {
     /// Captures: pcap or pcapng, also compressed with gzip or zstd; - for standard input. Several are read one behind the other
     #[arg(value_name = "FILE", required = true)]
