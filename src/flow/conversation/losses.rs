@@ -143,6 +143,8 @@ impl Repairs {
                 repair.recovery = if recovery == Recovery::Timeout { recovery } else { repair.recovery };
                 repair.last = at;
             }
+            // Bytes behind may have been sent again first, by a probe: time was lost from the earlier ones on.
+            repair.first = repair.first.min(first);
             repair.start = repair.start.min(start);
             repair.end = repair.end.max(end);
         } else if self.0.len() < MOST_REPAIRS {

@@ -294,6 +294,13 @@ fn what_cost_time_has_a_name() {
             vec![(LostBytes, Sent, 20.0, 54.0, Some(Probe))],
         ),
         (
+            "a request whose last bytes a probe had sent again before",
+            after(
+                "20 > PA 1+100 ack 1\n 90 > PA 101+30 ack 1\n 230 > PA 101+30 ack 1\n 530 > PA 1+130 ack 1\n 600 < A 1 ack 131",
+            ),
+            vec![(LostBytes, Sent, 20.0, 530.0, Some(Timeout))],
+        ),
+        (
             "a request that was never acknowledged",
             after("20 > PA 1+100 ack 1\n 223 > PA 1+100 ack 1\n 629 > PA 1+100 ack 1"),
             vec![(LostBytes, Sent, 20.0, 629.0, Some(Timeout))],
