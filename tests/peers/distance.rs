@@ -1,4 +1,8 @@
 //! `wirefall pcap` and tshark on captures of connections over a distance, made at both ends at once.
+//!
+//! Packet for packet, both agree on what is a repetition or late, a duplicate ACK, or a closed window. Which of the first were
+//! sent again and which overtaken, they often judge differently (why, the documentation of `flow` says); the judge between
+//! them is the capture at the sender's end, where nothing is in doubt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -122,6 +126,7 @@ fn capture(there: Conditions, back: Conditions, seed: u64, load: Load) -> Both {
 
 /// What a packet is said to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of tshark, each of which may be set beside the others")]
 struct Verdict {
     again: bool,
     out_of_order: bool,
@@ -242,6 +247,8 @@ fn sent_again(frames: &[Frame], sender: Direction) -> BTreeMap<Name, bool> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Wrong {
     judged: usize,
+    /// Sent again, which the capture cannot show.
+    unseen: usize,
     ours: usize,
     theirs: usize,
 }
@@ -250,7 +257,12 @@ fn held_against_the_sender(own: &[Frame], truth: &BTreeMap<Name, bool>) -> Wrong
     let mut wrong = Wrong::default();
     for frame in own.iter().filter(|frame| !frame.is_copy) {
         let Some(again) = truth.get(&frame.name) else { continue };
-        wrong.judged += usize::from(*again || frame.ours.out_of_order);
+        if !frame.ours.without_the_split().again {
+            // Nothing came behind the lost packet before it was sent again: here it is the first, to either reader.
+            wrong.unseen += usize::from(*again);
+            continue;
+        }
+        wrong.judged += 1;
         wrong.ours += usize::from(frame.ours.again != *again);
         wrong.theirs += usize::from(frame.theirs.again != *again);
     }
@@ -297,7 +309,7 @@ fn check(name: &str, side: Side, file: &Path) -> (Vec<Frame>, Vec<Trace>) {
             let told = of_flow(*port).find_map(|trace| trace.connect.as_ref().and_then(|connect| connect.rtt));
             assert_eq!(told, Some(half), "{name}, {side:?}: {port}");
         }
-        // What traces tell of losses is what happened within them, copies left out; a flight that goes on behind the end, as
+        // What traces tell of losses is what happened within them, known copies left out; a flight that goes on behind the end, as
         // what a server repeats behind the last byte does, is told as a whole.
         let within = |frame: &Frame| {
             of_flow(*port).any(|trace| {
@@ -305,8 +317,8 @@ fn check(name: &str, side: Side, file: &Path) -> (Vec<Frame>, Vec<Trace>) {
                 (trace.started_at..=end).contains(&frame.at)
             })
         };
-        let own: Vec<Frame> = frames.iter().filter(|frame| frame.name.0 == *port && !frame.is_copy).copied().collect();
-        let inside: Vec<Frame> = own.iter().copied().filter(within).collect();
+        let own: Vec<Frame> = frames.iter().filter(|frame| frame.name.0 == *port).copied().collect();
+        let inside: Vec<Frame> = own.iter().copied().filter(|frame| !frame.is_copy && within(frame)).collect();
         let of_traces = |of: fn(&PacketCounts) -> u64| -> u64 {
             let wires = of_flow(*port).filter_map(|trace| trace.wire.as_ref());
             wires.map(|wire| of(&wire.sent) + of(&wire.received)).sum()
@@ -321,8 +333,11 @@ fn check(name: &str, side: Side, file: &Path) -> (Vec<Frame>, Vec<Trace>) {
     }
 
     let copies = count(&frames, |frame| frame.is_copy);
-    let says = format!("{copies} packets are in the capture twice");
-    assert_eq!(notes.contains(&says), copies > 0, "{name}, {side:?}: {copies} copies, but {notes}");
+    // A copy that comes behind more than four other packets of its connection counts as sent again.
+    let says =
+        notes.lines().find_map(|note| note.split_once(" packets are in the capture twice")?.0.split(' ').next_back());
+    let told: usize = says.map_or(0, |number| number.parse().expect("a number"));
+    assert!(told <= copies && told >= copies * 3 / 4, "{name}, {side:?}: {copies} copies, but {notes}");
 
     let times = http_times(name, side, file, &traces);
     let lookups = dns_times(name, side, file, &traces);
@@ -366,7 +381,8 @@ fn dns_times(name: &str, side: Side, file: &Path, traces: &[Trace]) -> usize {
     let mut theirs: Vec<Nanos> = timed.map(|time| nanos(time)).collect();
     let queries = traces.iter().filter_map(|trace| trace.dns.as_ref()).flat_map(|dns| &dns.queries);
     let mut ours: Vec<Nanos> = queries.filter_map(|query| query.duration).collect();
-    (ours.sort_unstable(), theirs.sort_unstable());
+    ours.sort_unstable();
+    theirs.sort_unstable();
     if questions.len() == LOOKUPS && answers.len() == LOOKUPS {
         assert_eq!(ours, theirs, "{name}, {side:?}");
     } else {

@@ -137,7 +137,6 @@ fn both_read_the_same_numbers_of_a_balancer_and_of_what_is_behind_it() {
     check(&of_haproxy());
 }
 
-#[expect(clippy::too_many_lines, reason = "one comparison after another")]
 fn check(Captured { file, ports, counts, .. }: &Captured) {
     // On loopback both ends are at the same place.
     let traces = wirefall(file, &["--side", "client"]);
