@@ -336,6 +336,49 @@ fn ipv6_is_watched_too() {
     serving.join().expect("a server");
 }
 
+/// Its packets are those of IPv4.
+#[test]
+#[ignore = "needs CAP_NET_RAW"]
+fn an_ipv4_address_in_ipv6_is_watched_too() {
+    if !has_ipv6() {
+        return;
+    }
+    let log = Log::default();
+    let server = answering(&log, |_| response("200 OK", "", "hello"));
+    let trace = watched_once(&[&format!("http://[::ffff:127.0.0.1]:{}/", server.port())]);
+    check_evidence(&trace, &[Phase::Connect, Phase::Send, Phase::Wait, Phase::Receive]);
+}
+
+/// The proxy's bytes are the first of the stream.
+#[test]
+#[ignore = "needs CAP_NET_RAW"]
+fn what_goes_through_a_tunnel_rests_on_packets_too() {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let certified = Certified::for_server("server.test", &["http/1.1"]);
+    let secured = certified.server();
+    let proxy = Server::start(move |mut peer, _| {
+        assert!(peer.request().is_some(), "a CONNECT");
+        thread::sleep(PAUSE);
+        peer.send("HTTP/1.1 200 Connection established\r\n\r\n");
+        let Ok(mut tls) = TlsPeer::accept(peer, &secured) else { return };
+        if tls.request().is_some() {
+            thread::sleep(PAUSE);
+            tls.send(response("200 OK", "", "hello"));
+            tls.finish();
+        }
+    });
+    let (address, file) = (format!("127.0.0.1:{}", proxy.port()), certified.file());
+    let trace = watched_once(&["-x", &address, "--cacert", &file, "https://server.test/"]);
+    check_evidence(&trace, &[Phase::Connect, Phase::Tls, Phase::Send, Phase::Wait, Phase::Receive]);
+    let (sent, received) = (packets(&trace, "sent", has_payload), packets(&trace, "received", has_payload));
+    assert_eq!(end(&trace, Phase::Connect), received[0]);
+    let tls = trace.tls.as_ref().expect("a handshake");
+    assert_eq!([tls.client_hello, tls.server_hello], [sent[1], received[1]].map(|at| Some(Nanos::new(at))));
+    assert_eq!(Some(&end(&trace, Phase::Send)), sent.last());
+    let wait = trace.span(Phase::Wait).expect("a wait").duration;
+    assert!(wait >= Nanos::from(PAUSE) && received.contains(&end(&trace, Phase::Wait)), "{trace:?}");
+}
+
 #[test]
 #[ignore = "needs CAP_NET_RAW"]
 fn every_attempt_of_a_race_is_watched() {

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 use wirefall::event::Phase;
-use wirefall::lab::link::{Cause, Conditions, Exception, Landmark, Outcome, Treatment};
+use wirefall::lab::link::{Cause, Conditions, End, Exception, Landmark, Outcome, Passage, Treatment};
 use wirefall::lab::{DistantLab, Lab, LabOptions, Profile, TimeScale};
 use wirefall::probe::{Interrupt, Probe};
 use wirefall::target::{
@@ -23,8 +23,11 @@ use wirefall::target::{
 use wirefall::time::Nanos;
 use wirefall::trace::Trace;
 
-/// What a loaded machine may add to a phase, as an assertion that is to hold anywhere.
-const SLACK: Nanos = Nanos::from_millis(50);
+/// From a packet's passage over the link to its stamp at the client, and back: the pump goes before everybody else, and the
+/// kernel stamps by itself.
+const STAMPED_WITHIN: Nanos = Nanos::from_millis(10);
+/// What a loaded machine may add to a phase in which client and server have to do something, too: less than a lost SYN costs.
+const SLACK: Nanos = Nanos::from_millis(500);
 
 /// One at a time: two labs in debug builds on few processors are a loaded machine by themselves.
 fn alone() -> MutexGuard<'static, ()> {
@@ -85,6 +88,36 @@ fn assert_about(trace: &Trace, phase: Phase, least: Nanos) {
     assert!(took >= least && took <= least + SLACK, "{phase:?} took {took}, expected {least}: {}", trace.subject.url);
 }
 
+/// Holds each boundary of a trace against the link's log: where a machine is busy, client and server are late, but a phase ends
+/// all the same when its packet passes. `earlier` passages are those of traces before.
+#[track_caller]
+fn assert_ends_with_a_packet(lab: &DistantLab, earlier: usize, trace: &Trace) {
+    let mut passages = lab.network().passages().split_off(earlier);
+    // Its query is the first packet; what was there before says goodbye to an earlier connection.
+    let start = passages.iter().filter(|passage| passage.route == 0).map(|passage| passage.arrived).min().unwrap();
+    passages.retain(|passage| passage.arrived >= start);
+    for (phase, from) in [
+        (Phase::Dns, End::Far),
+        (Phase::Connect, End::Far),
+        (Phase::Tls, End::Near),
+        (Phase::Send, End::Near),
+        (Phase::Wait, End::Far),
+        (Phase::Receive, End::Far),
+    ] {
+        let end = trace.span(phase).unwrap_or_else(|| panic!("no {phase:?} in {trace:?}")).end();
+        // Where the client stands: it sees what comes as it leaves the link, and what goes as it gets there.
+        let seen = |passage: &Passage| match (from, passage.outcome) {
+            (End::Near, _) => passage.arrived,
+            (End::Far, Outcome::Passed { left, .. }) => left,
+            (End::Far, Outcome::Lost(_)) => panic!("{passage:?}"),
+        };
+        let apart = |at: Nanos| end.saturating_sub(at) + at.saturating_sub(end);
+        let nearest = passages.iter().filter(|passage| passage.from == from);
+        let nearest = nearest.map(|passage| apart(seen(passage).since(start))).min().unwrap();
+        assert!(nearest <= STAMPED_WITHIN, "{phase:?} ends {nearest} from any packet: {trace:?}\n{passages:?}");
+    }
+}
+
 fn remote(trace: &Trace) -> &str {
     trace.connect.as_ref().unwrap().remote.as_deref().unwrap()
 }
@@ -98,7 +131,9 @@ fn every_phase_takes_its_round_trips_in_either_family() {
     let dns = Nanos::from_micros(2_300);
     for region in lab.regions() {
         for family in [Family::V4, Family::V6] {
+            let earlier = lab.network().passages().len();
             let trace = trace(&lab, &format!("https://elb.{}.lab.test/", region.name), family);
+            assert_ends_with_a_packet(&lab, earlier, &trace);
             assert_about(&trace, Phase::Dns, dns);
             assert_about(&trace, Phase::Connect, region.round_trip);
             assert_about(&trace, Phase::Tls, region.round_trip);
@@ -201,16 +236,19 @@ fn a_lost_packet_costs_time_in_its_own_phase() {
         let trace = trace(&lab, "https://ec2.lab.test/", Family::V4);
         let what = format!("{landmark:?} {nth}: {trace:?}");
         assert_eq!(trace.response.as_ref().map(|response| response.status), Some(200), "{what}");
-        let lost: Vec<_> = lab
-            .network()
-            .passages()
+        let passages = lab.network().passages();
+        let start = passages.iter().map(|passage| passage.arrived).min().unwrap();
+        let lost: Vec<_> = passages
             .into_iter()
             .filter_map(|passage| match passage.outcome {
-                Outcome::Lost(cause) => Some((passage.route, cause)),
+                Outcome::Lost(cause) => Some((passage.route, cause, passage.arrived.since(start))),
                 Outcome::Passed { .. } => None,
             })
             .collect();
-        assert_eq!(lost, [(1, Cause::Exception)], "{what}");
+        let [(1, Cause::Exception, lost_at)] = lost[..] else { panic!("{lost:?}: {what}") };
+        let span = trace.span(phase).unwrap();
+        let early = span.start.saturating_sub(lost_at);
+        assert!(early <= STAMPED_WITHIN && lost_at <= span.end(), "lost at {lost_at}: {what}");
         for other in [Phase::Connect, Phase::Tls, Phase::Wait] {
             let took = length(&trace, other);
             if other == phase {

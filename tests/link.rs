@@ -20,8 +20,11 @@ const NEAR: Hardware = [2, 0, 0, 0, 0, 1];
 const FAR: Hardware = [2, 0, 0, 0, 0, 2];
 const V4: &str = "198.18.1.1";
 const V6: &str = "fd77:6972:65fa:1::1";
-/// What a loaded machine may add to a delay, as an assertion that is to hold anywhere.
-const SLACK: Duration = Duration::from_millis(50);
+/// What a loaded machine may add to what a process sees, as an assertion that is to hold anywhere: less than a lost SYN
+/// costs, and many times the delays. How exact the link itself is stands in its log.
+const SLACK: Duration = Duration::from_millis(500);
+/// The same for the link, which goes first where it may.
+const LATE: Duration = Duration::from_millis(50);
 
 fn hosts() -> Vec<Prefix> {
     [V4, V6].map(|address| Prefix::host(address.parse().unwrap())).to_vec()
@@ -106,7 +109,8 @@ fn two_namespaces_talk_over_a_cable_and_to_nobody_else() {
     assert!(near.run(|| TcpStream::connect(("192.0.2.1", 80))).unwrap().is_err());
 }
 
-/// The kernel activates an interface some time after its cable is whole, and drops what is sent until then.
+/// The kernel activates an interface some time after its cable is whole, and delivers to an IPv6 address some time after it is
+/// there; it drops what is sent until then.
 #[test]
 #[ignore = "needs network namespaces"]
 fn the_first_packet_over_a_fresh_cable_arrives() {
@@ -115,14 +119,17 @@ fn the_first_packet_over_a_fresh_cable_arrives() {
         // The end that is switched on first is the one that the kernel activates later.
         let far_end = Plug { namespace: &far, name: "far", hardware: Some(FAR) };
         connect(Plug { namespace: &near, name: "near", hardware: Some(NEAR) }, far_end).unwrap();
-        near.address("near", "10.0.0.1/24".parse().unwrap()).unwrap();
-        far.address("far", "10.0.0.2/24".parse().unwrap()).unwrap();
-        near.neighbour("near", "10.0.0.2".parse().unwrap(), FAR).unwrap();
-        let receiver = far.run(|| UdpSocket::bind("10.0.0.2:0")).unwrap().unwrap();
-        receiver.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-        let sender = near.run(|| UdpSocket::bind("10.0.0.1:0")).unwrap().unwrap();
-        sender.send_to(b"first", receiver.local_addr().unwrap()).unwrap();
-        assert_eq!(receiver.recv(&mut [0; 16]).ok(), Some(5), "round {round}");
+        for (own, peer, length) in [("10.0.0.1", "10.0.0.2", 24), ("fd00::1", "fd00::2", 64)] {
+            let [own, peer]: [IpAddr; 2] = [own, peer].map(|address| address.parse().unwrap());
+            near.address("near", Prefix::new(own, length)).unwrap();
+            near.neighbour("near", peer, FAR).unwrap();
+            let sender = near.run(|| UdpSocket::bind((own, 0))).unwrap().unwrap();
+            far.address("far", Prefix::new(peer, length)).unwrap();
+            let receiver = far.run(|| UdpSocket::bind((peer, 0))).unwrap().unwrap();
+            receiver.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            sender.send_to(b"first", receiver.local_addr().unwrap()).unwrap();
+            assert_eq!(receiver.recv(&mut [0; 16]).ok(), Some(5), "round {round}, to {peer}");
+        }
     }
 }
 
@@ -150,7 +157,7 @@ fn a_round_trip_takes_both_delays_in_either_family() {
         for passage in &passages {
             let delay = Duration::from_millis(if passage.from == End::Near { 10 } else { 20 });
             let held = Duration::from(passage.held().unwrap());
-            assert!((delay..delay + SLACK).contains(&held), "{passage:?} was held for {held:?}");
+            assert!((delay..delay + LATE).contains(&held), "{passage:?} was held for {held:?}");
         }
     }
 }
@@ -166,9 +173,9 @@ fn a_lost_packet_comes_again_after_the_kernels_timer() {
         ] {
             let link = link(there, back);
             let (connected, exchanged) = exchange(&link, address);
+            assert_eq!(lost(&link.passages()), [(cause.0, cause.1, Cause::Exception)]);
             assert_about(connected, 1_030);
             assert_about(exchanged, 30);
-            assert_eq!(lost(&link.passages()), [(cause.0, cause.1, Cause::Exception)]);
         }
         let link = link(lose(Landmark::Payload), Vec::new());
         let (connected, exchanged) = exchange(&link, address);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::Capture;
+use super::live::Capture;
 use crate::flow::Direction;
 use crate::packet::LinkType;
 use crate::packet::file::{CaptureWriteError, CaptureWriter, InterfaceStatistics, OutgoingPacket, PacketDirection};

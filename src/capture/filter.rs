@@ -107,10 +107,7 @@ fn block(ends: &Ends, keep: SnapLength) -> Vec<Instruction> {
     let one_way = |from: SocketAddr, to: SocketAddr, packet_type: u32| {
         let (source_at, destination_at, protocol_at) = if from.is_ipv4() { (12, 16, 9) } else { (8, 24, 6) };
         let ports = u32::from(from.port()) << 16 | u32::from(to.port());
-        let protocol = match ends.carrier {
-            Carrier::Tcp => 6,
-            Carrier::Udp => 17,
-        };
+        let protocol = u32::from(ends.carrier.protocol());
         let addresses = words(from.ip(), source_at).chain(words(to.ip(), destination_at));
         let checks: Vec<(Instruction, u32)> = [(load(code::LOAD_WORD_BEHIND_X, NETWORK), ports)]
             .into_iter()

@@ -17,37 +17,35 @@
 //! A filter has room for some 180 flows at once over IPv4, and 80 over IPv6; flows beyond that, and on a fifth interface, are
 //! not watched.
 //!
+//! All of it is Linux's. `portable` is the twin for other platforms, which captures nothing and says so.
+//!
 //! Deliberately absent: what packets mean ([`crate::flow`]), packets of others, and fragments behind the first.
 
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod file;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod filter;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
+mod live;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod privilege;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod route;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod socket;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod state;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
 mod store;
+#[cfg(all(target_os = "linux", not(wirefall_portable)))]
+pub use live::Capture;
+
+#[cfg(any(not(target_os = "linux"), wirefall_portable))]
+mod portable;
+#[cfg(any(not(target_os = "linux"), wirefall_portable))]
+pub use portable::Capture;
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-use nix::errno::Errno;
-
-use crate::probe::{FlowId, Opening, Tap, TappedPacket, Vantage, clock};
-use crate::time::Nanos;
-use route::Router;
-use socket::PacketSocket;
-use state::{Interface, State};
-
-/// Interfaces that the flows of one capture may take.
-const INTERFACES: usize = 4;
-/// How often the sockets are emptied.
-const EMPTIED_EVERY: Duration = Duration::from_millis(2);
-/// How often somebody who waits for a packet looks.
-const LOOK_EVERY: Duration = Duration::from_micros(100);
-/// Larger than any packet that offloading makes.
-const LARGEST: usize = 256 * 1_024;
 
 /// How much of each packet is kept, and of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,30 +54,6 @@ pub enum Depth {
     Headers,
     /// Everything: whole packets, 512 MiB in all, and TLS secrets, for [`Capture::write`].
     Whole,
-}
-
-impl Depth {
-    const fn snap_length(self) -> usize {
-        match self {
-            Self::Headers => 128,
-            Self::Whole => LARGEST,
-        }
-    }
-
-    const fn memory(self) -> usize {
-        match self {
-            Self::Headers => 64 * 1_024 * 1_024,
-            Self::Whole => 512 * 1_024 * 1_024,
-        }
-    }
-
-    /// What may wait in a socket until it is emptied; an upper bound, which only a privileged process gets in full.
-    const fn socket_buffer(self) -> usize {
-        match self {
-            Self::Headers => 16 * 1_024 * 1_024,
-            Self::Whole => 64 * 1_024 * 1_024,
-        }
-    }
 }
 
 /// What becomes of `CAP_NET_RAW` once the sockets are open.
@@ -99,6 +73,9 @@ pub enum CaptureError {
         "capturing packets needs CAP_NET_RAW: run as root, or once `setcap cap_net_raw+ep` on the wirefall executable"
     )]
     NotPermitted,
+    /// There are no packet sockets: another system than Linux, or a container that keeps them away.
+    #[error("this system has no packet sockets (AF_PACKET), which capturing needs")]
+    Unsupported,
     /// A packet socket cannot be opened.
     #[error("cannot open a packet socket")]
     Open(#[source] io::Error),
@@ -124,169 +101,4 @@ pub struct InterfaceCount {
     pub dropped: u64,
     /// Packets that found no room here.
     pub left_out: u64,
-}
-
-/// A capture under way.
-#[derive(Debug)]
-pub struct Capture {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    depth: Depth,
-    state: Mutex<State>,
-    /// The thread waits here: for the first flow, for the next look, for the end.
-    changed: Condvar,
-}
-
-impl Capture {
-    /// Opens the sockets; nothing is captured until a flow is watched.
-    pub fn open(depth: Depth, privilege: Privilege) -> Result<Self, CaptureError> {
-        let failed = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EPERM | Errno::EACCES) => CaptureError::NotPermitted,
-            _ => CaptureError::Open(error),
-        };
-        let opened: Result<Vec<_>, _> = (0..INTERFACES).map(|_| PacketSocket::open(depth.socket_buffer())).collect();
-        let spare = opened.map_err(failed)?;
-        if privilege == Privilege::GiveUp {
-            privilege::give_up().map_err(CaptureError::GiveUp)?;
-        }
-        let router = Router::open().map_err(|error| CaptureError::Routes(error.into()))?;
-        let state = State::new(spare, router, depth);
-        let shared = Arc::new(Shared { depth, state: Mutex::new(state), changed: Condvar::new() });
-        let emptying = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || emptying.keep_emptying());
-        Ok(Self { shared, thread: Some(thread.map_err(CaptureError::Thread)?) })
-    }
-
-    /// Waits until flows whose sockets are closed have said goodbye: for the last packets of a file. At most `patience`.
-    pub fn await_goodbyes(&self, patience: Nanos) {
-        let begun = clock::now();
-        loop {
-            self.shared.empty();
-            let now = clock::now();
-            if now.since(begun) >= patience || !self.shared.lock().store.awaits_goodbye(now) {
-                return;
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-
-    /// What was counted so far, interface by interface.
-    #[must_use]
-    pub fn counts(&self) -> Vec<InterfaceCount> {
-        let mut state = self.shared.lock();
-        state.count_drops();
-        let State { interfaces, store, .. } = &*state;
-        let count = |(place, interface): (usize, &Interface)| InterfaceCount {
-            interface: interface.name.clone(),
-            kept: store.kept_on(place),
-            dropped: interface.dropped,
-            left_out: store.left_out_on(place),
-        };
-        interfaces.iter().enumerate().map(count).collect()
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.ended = true;
-        let sockets = state.interfaces.drain(..).map(|interface| interface.socket);
-        let sockets: Vec<PacketSocket> = sockets.collect::<Vec<_>>().into_iter().chain(state.spare.drain(..)).collect();
-        drop(state);
-        socket::close_in_background(sockets);
-        self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // It has nothing to say, whatever became of it.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Tap for Capture {
-    fn watch(&self, opening: &Opening<'_>) -> Option<FlowId> {
-        let flow = self.shared.lock().watch(opening, self.shared.depth)?;
-        self.shared.changed.notify_all();
-        Some(flow)
-    }
-
-    fn packets(&self, flow: FlowId, from: usize, patience: Nanos) -> Vec<TappedPacket> {
-        let begun = clock::now();
-        loop {
-            self.shared.empty();
-            let state = self.shared.lock();
-            let Some(watched) = state.store.flow(flow) else { return Vec::new() };
-            let fresh = watched.packets.get(from..).unwrap_or_default();
-            if !fresh.is_empty() || clock::now().since(begun) >= patience {
-                return fresh.iter().map(|kept| kept.packet.clone()).collect();
-            }
-            drop(state);
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-
-    fn vantage(&self, flow: FlowId) -> Option<Vantage> {
-        let mut state = self.shared.lock();
-        state.count_drops();
-        let watched = state.store.flow(flow)?;
-        let interface = state.interfaces.get(watched.interface)?;
-        let dropped = interface.dropped.saturating_sub(watched.dropped_before) + watched.left_out;
-        Some(Vantage { interface: interface.name.clone(), dropped })
-    }
-
-    fn annotate(&self, flow: FlowId, packet: usize, note: String) {
-        self.shared.lock().store.annotate(flow, packet, note);
-    }
-
-    fn closed(&self, flow: FlowId) {
-        self.shared.lock().store.close(flow, clock::now());
-    }
-
-    fn settled(&self) {
-        if self.shared.depth == Depth::Headers {
-            self.shared.lock().store.forget_closed();
-        }
-    }
-
-    fn keeps_notes(&self) -> bool {
-        self.shared.depth == Depth::Whole
-    }
-
-    fn secret(&self, line: String) {
-        if self.keeps_notes() {
-            self.shared.lock().secrets.push(line);
-        }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked left packets that are whole all the same.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes in everything that waits.
-    fn empty(&self) {
-        while self.lock().take_some() {}
-    }
-
-    fn keep_emptying(&self) {
-        loop {
-            self.empty();
-            let mut state = self.lock();
-            if state.ended {
-                return;
-            }
-            let waited = if state.store.is_watching(clock::now()) {
-                state.narrow(self.depth);
-                self.changed.wait_timeout(state, EMPTIED_EVERY).map(|(state, _)| state).map_err(|_| ())
-            } else {
-                self.changed.wait(state).map_err(|_| ())
-            };
-            drop(waited);
-        }
-    }
 }

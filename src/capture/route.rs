@@ -1,11 +1,12 @@
-//! Through which interface packets to an address leave: asked of the kernel, which knows rules and tables that addresses do
-//! not show (rtnetlink(7), `RTM_GETROUTE`).
+//! Through which interface a flow's packets leave: asked of the kernel, which knows rules and tables that addresses do not
+//! show (rtnetlink(7), `RTM_GETROUTE`). Protocol and ports are part of the question, because rules and multipath routes may
+//! look at them; kernels before Linux 4.19 take no notice.
 //!
 //! Question and answer are values with tests of their own; [`Router`] is the socket around them.
 //!
 //! Deliberately absent: anything asynchronous, and everything else that rtnetlink can tell.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -14,6 +15,8 @@ use nix::sys::socket::{
     sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
+
+use super::filter::Ends;
 
 /// The kernel answers at once; a lost answer must not hold a request up.
 const PATIENCE_MS: i64 = 100;
@@ -25,12 +28,14 @@ const IS_REQUEST: u16 = 1;
 const DESTINATION: u16 = 1;
 const SOURCE: u16 = 2;
 const INTERFACE: u16 = 4;
+const PROTOCOL: u16 = 27;
+const SOURCE_PORT: u16 = 28;
+const DESTINATION_PORT: u16 = 29;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
-    pub(super) from: IpAddr,
-    pub(super) to: IpAddr,
+    pub(super) ends: Ends,
     /// The interface that the socket is bound to, or that the scope of the address names.
     pub(super) bound_to: Option<u32>,
 }
@@ -70,17 +75,20 @@ impl Router {
 }
 
 fn encode(question: &Question, number: u32) -> Vec<u8> {
-    let Question { from, to, bound_to } = question;
-    let bytes = |address: &IpAddr| match address {
+    let Question { ends: Ends { carrier, local, remote }, bound_to } = question;
+    let bytes = |end: &SocketAddr| match end.ip() {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     };
-    let family = u8::try_from(if to.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }).unwrap_or(0);
-    let bits = if to.is_ipv4() { 32 } else { 128 };
+    let family = u8::try_from(if remote.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }).unwrap_or(0);
+    let bits = if remote.is_ipv4() { 32 } else { 128 };
     // family, bits of the destination, bits of the source, tos, table, protocol, scope, type, flags
     let mut body = vec![family, bits, bits, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    body.extend(attribute(DESTINATION, &bytes(to)));
-    body.extend(attribute(SOURCE, &bytes(from)));
+    body.extend(attribute(DESTINATION, &bytes(remote)));
+    body.extend(attribute(SOURCE, &bytes(local)));
+    body.extend(attribute(PROTOCOL, &[carrier.protocol()]));
+    body.extend(attribute(SOURCE_PORT, &local.port().to_be_bytes()));
+    body.extend(attribute(DESTINATION_PORT, &remote.port().to_be_bytes()));
     if let Some(index) = bound_to {
         body.extend(attribute(INTERFACE, &index.to_ne_bytes()));
     }
@@ -95,10 +103,12 @@ fn encode(question: &Question, number: u32) -> Vec<u8> {
     message
 }
 
-/// Addresses and indices fill whole words: nothing has to be padded.
+/// A value with its length and kind before it, padded to whole words.
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(4 + value.len()).unwrap_or(0);
-    [&length.to_ne_bytes(), &kind.to_ne_bytes(), value].concat()
+    let length = 4 + value.len();
+    let mut bytes = [&u16::try_from(length).unwrap_or(0).to_ne_bytes(), &kind.to_ne_bytes(), value].concat();
+    bytes.resize(length.next_multiple_of(4), 0);
+    bytes
 }
 
 /// The interface that an answer names.
@@ -132,11 +142,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::probe::Carrier;
 
     fn towards(address: &str) -> Result<u32, Errno> {
-        let address: IpAddr = address.parse().unwrap();
+        let end = |port| SocketAddr::new(address.parse().unwrap(), port);
         let mut router = Router::open().unwrap();
-        let question = Question { from: address, to: address, bound_to: None };
+        let question =
+            Question { ends: Ends { carrier: Carrier::Tcp, local: end(40_000), remote: end(443) }, bound_to: None };
         let first = router.interface_towards(&question);
         assert_eq!(router.interface_towards(&question), first);
         first

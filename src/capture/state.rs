@@ -2,9 +2,8 @@
 //!
 //! Invariant: an interface's filter lets every flow through that is watched there, from before its first packet.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use nix::errno::Errno;
 use nix::net::if_::{if_indextoname, if_nametoindex};
@@ -26,7 +25,6 @@ pub(super) struct State {
     pub(super) spare: Vec<PacketSocket>,
     pub(super) interfaces: Vec<Interface>,
     router: Router,
-    routes: HashMap<(IpAddr, IpAddr, Option<u32>), u32>,
     pub(super) store: Store,
     pub(super) secrets: Vec<String>,
     buffer: Vec<u8>,
@@ -51,7 +49,6 @@ impl State {
             spare,
             interfaces: Vec::new(),
             router,
-            routes: HashMap::new(),
             store: Store::new(depth.memory()),
             secrets: Vec::new(),
             buffer: vec![0; depth.snap_length()],
@@ -61,8 +58,8 @@ impl State {
 
     /// Lets a flow through from now on.
     pub(super) fn watch(&mut self, opening: &Opening<'_>, depth: Depth) -> Option<FlowId> {
-        let index = self.index_towards(opening)?;
-        let ends = Ends { carrier: opening.carrier, local: opening.local, remote: opening.remote };
+        let ends = on_the_wire(opening);
+        let index = self.index_towards(&ends, opening)?;
         let known = self.interfaces.iter().position(|interface| interface.index == index);
         let place = match known {
             Some(place) => {
@@ -73,23 +70,19 @@ impl State {
             }
             None => self.open_interface(index, ends, depth)?,
         };
+        // What was lost until now is not this flow's.
+        self.count_drops();
         Some(self.store.open(ends, place, self.interfaces.get(place)?.dropped))
     }
 
-    /// The index of the interface that a flow takes.
-    fn index_towards(&mut self, opening: &Opening<'_>) -> Option<u32> {
+    /// The index of the interface that a flow takes. Asked for each flow: routes change, and may depend on ports.
+    fn index_towards(&mut self, ends: &Ends, opening: &Opening<'_>) -> Option<u32> {
         let scope = match opening.remote {
             SocketAddr::V6(remote) => Some(remote.scope_id()).filter(|scope| *scope != 0),
             SocketAddr::V4(_) => None,
         };
         let bound_to = opening.device.and_then(|name| if_nametoindex(name).ok()).or(scope);
-        let (from, to) = (opening.local.ip(), opening.remote.ip());
-        if let Some(known) = self.routes.get(&(from, to, bound_to)) {
-            return Some(*known);
-        }
-        let found = self.router.interface_towards(&Question { from, to, bound_to }).ok()?;
-        self.routes.insert((from, to, bound_to), found);
-        Some(found)
+        self.router.interface_towards(&Question { ends: *ends, bound_to }).ok()
     }
 
     /// Binds a spare socket to an interface, for its first flow; `None` where none is left.
@@ -137,6 +130,13 @@ impl State {
     }
 }
 
+/// The ends of a flow as its packets name them: an address that is IPv4's mapped into IPv6 (RFC 4291 §2.5.5.2) is IPv4's, and
+/// a zone is not in any header.
+fn on_the_wire(opening: &Opening<'_>) -> Ends {
+    let bare = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+    Ends { carrier: opening.carrier, local: bare(opening.local), remote: bare(opening.remote) }
+}
+
 impl Interface {
     fn set_filter(&mut self, flows: &[Ends], depth: Depth) -> io::Result<()> {
         let keep = SnapLength(u32::try_from(depth.snap_length()).unwrap_or(u32::MAX));
@@ -144,5 +144,25 @@ impl Interface {
         self.socket.attach(&program)?;
         self.filtered = flows.len();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Carrier;
+
+    #[test]
+    fn a_flows_ends_are_those_that_stand_in_its_packets() {
+        for (local, remote, expect) in [
+            ("192.0.2.1:40000", "198.51.100.2:443", ["192.0.2.1:40000", "198.51.100.2:443"]),
+            ("[::ffff:192.0.2.1]:40000", "[::ffff:198.51.100.2]:443", ["192.0.2.1:40000", "198.51.100.2:443"]),
+            ("[fe80::1%3]:40000", "[fe80::2%3]:53", ["[fe80::1]:40000", "[fe80::2]:53"]),
+        ] {
+            let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+            let opening = Opening { carrier: Carrier::Tcp, local: at(local), remote: at(remote), device: None };
+            let Ends { local, remote, .. } = on_the_wire(&opening);
+            assert_eq!([local, remote], expect.map(at));
+        }
     }
 }

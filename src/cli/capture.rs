@@ -8,10 +8,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::CommandError;
 use super::args::{CaptureRule, HopsWanted, Output, PacketList};
 use super::console::Console;
-use crate::capture::{Capture, Depth, Privilege};
+use super::{CommandError, chain};
+use crate::capture::{Capture, CaptureError, Depth, Privilege};
 use crate::flow::Keep;
 use crate::packet::file::CaptureWriteError;
 use crate::probe::{Interrupt, Probe, ProbeError, Watcher};
@@ -29,11 +29,13 @@ const fn privilege(plan: &Plan, hops: Option<HopsWanted>) -> Privilege {
     }
 }
 
-/// Begins to capture, if that is wanted. Where it is not possible and nobody insists, there is none.
+/// Begins to capture, if that is wanted. Where it cannot be and nobody insists, there is none; what is out of the ordinary is
+/// said.
 pub(super) fn begin(
     plan: &Plan,
     output: &Output,
     hops: Option<HopsWanted>,
+    console: &mut Console,
 ) -> Result<Option<Arc<Capture>>, CommandError> {
     if output.capture == CaptureRule::Off {
         return Ok(None);
@@ -41,7 +43,11 @@ pub(super) fn begin(
     let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
     match (output.capture, Capture::open(depth, privilege(plan, hops))) {
         (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
-        (CaptureRule::Auto, Err(_)) => Ok(None),
+        (CaptureRule::Auto, Err(CaptureError::NotPermitted | CaptureError::Unsupported)) => Ok(None),
+        (CaptureRule::Auto, Err(error)) => {
+            console.complain(&format!("nothing is captured: {}", chain(&error)));
+            Ok(None)
+        }
         (_, Err(error)) => Err(error.into()),
     }
 }

@@ -12,7 +12,7 @@ use std::process::{Command, ExitStatus};
 use super::args::LabArgs;
 use super::console::{self, Console};
 use super::interrupt::catch_interrupts;
-use super::lab::{Authority, GRACE, await_interrupt};
+use super::lab::{Authority, GRACE, await_interrupt, temporary, write_temporary};
 use super::{CommandError, exit};
 use crate::lab::link::{Privilege, acquire, cover};
 use crate::lab::{DistantLab, Lab, LabOptions, Profile};
@@ -21,8 +21,16 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What TLS libraries read: in the lab's network, nobody else needs to be trusted.
 const TRUST: &str = "SSL_CERT_FILE";
 /// What would lead a command elsewhere: other authorities, and proxies, which that network does not have.
-const MISLEADING: [&str; 7] =
-    ["SSL_CERT_DIR", "CURL_CA_BUNDLE", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const MISLEADING: [&str; 8] = [
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+];
 
 pub(super) fn run(
     args: &LabArgs,
@@ -77,9 +85,9 @@ enum Names {
 
 impl Names {
     fn install(lab: &DistantLab) -> Self {
-        let file = std::env::temp_dir().join(format!("wirefall-lab-{}.resolv.conf", std::process::id()));
+        let file = temporary("resolv.conf");
         let content = format!("nameserver {}\noptions timeout:5\n", lab.dns_server().ip());
-        let covered = std::fs::write(&file, content).and_then(|()| cover(Path::new(RESOLV_CONF), &file));
+        let covered = write_temporary(&file, &content).and_then(|()| cover(Path::new(RESOLV_CONF), &file));
         if covered.is_ok() { Self::Found { file } } else { Self::Asked }
     }
 }

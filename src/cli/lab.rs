@@ -1,5 +1,7 @@
 //! `wirefall lab`: the embedded world, until Ctrl-C.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,12 +54,15 @@ pub(super) struct Authority {
 
 impl Authority {
     pub(super) fn write(lab: &Lab, wanted: Option<PathBuf>) -> Result<Self, CommandError> {
-        let name = format!("wirefall-lab-{}.pem", std::process::id());
-        let temporary = wanted.is_none().then(|| std::env::temp_dir().join(name));
-        let path = wanted.or_else(|| temporary.clone()).unwrap_or_default();
-        let file = path.display().to_string();
-        std::fs::write(&path, lab.ca_pem()).map_err(|source| CommandError::File { doing: "write", file, source })?;
-        Ok(Self { path, temporary })
+        let unwritable =
+            |file: &Path, source| CommandError::File { doing: "write", file: file.display().to_string(), source };
+        if let Some(path) = wanted {
+            std::fs::write(&path, lab.ca_pem()).map_err(|source| unwritable(&path, source))?;
+            return Ok(Self { path, temporary: None });
+        }
+        let path = temporary("pem");
+        write_temporary(&path, lab.ca_pem()).map_err(|source| unwritable(&path, source))?;
+        Ok(Self { temporary: Some(path.clone()), path })
     }
 }
 
@@ -68,6 +73,18 @@ impl Drop for Authority {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Where this process keeps a file of that kind as long as it runs.
+pub(super) fn temporary(kind: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("wirefall-lab-{}.{kind}", std::process::id()))
+}
+
+/// Writes a new file: what somebody else has put there under that name, a link to another file, say, is not followed.
+pub(super) fn write_temporary(path: &Path, content: &str) -> io::Result<()> {
+    // Left behind by an earlier process of this number; nobody else's can be removed from a temporary directory.
+    let _ = std::fs::remove_file(path);
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(content.as_bytes())
 }
 
 fn introduction(lab: &Lab, authority: &Path) -> String {

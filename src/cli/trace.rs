@@ -24,7 +24,7 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         console.be_quiet();
     }
     let interrupt = catch_interrupts()?;
-    let captured = capture::begin(&plan, &output, hops)?;
+    let captured = capture::begin(&plan, &output, hops, console)?;
     let probe = match &captured {
         Some(capture) => Probe::watched_by(capture::watcher(capture, output.packets), &plan, interrupt.clone())?,
         None => Probe::new(&plan, interrupt.clone())?,

@@ -121,7 +121,7 @@ pub fn find_hops(
     let sync = clock::sync();
     let ended = hunt.run(&mut sockets, interrupt)?;
     let sync = sync.widened_by(&clock::sync());
-    let probes = hunt.probes(&sockets, &sync);
+    let probes = hunt.probes(&mut sockets, &sync);
     let search = HopSearch {
         source: flow.source,
         destination: to,
@@ -193,7 +193,7 @@ impl Hunt {
     }
 
     /// Each probe with its round trip.
-    fn probes(&self, sockets: &Sockets, sync: &ClockSync) -> Vec<HopProbe> {
+    fn probes(&self, sockets: &mut Sockets, sync: &ClockSync) -> Vec<HopProbe> {
         let departures = sockets.departures();
         let timed = |(number, ttl): (usize, u8)| {
             let answer = self.answers.iter().find(|(answer, _)| answer.probe == number).map(|(answer, arrived)| {

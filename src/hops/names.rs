@@ -15,9 +15,9 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use nix::poll::PollFlags;
 
-use crate::probe::Interrupt;
-use crate::probe::clock;
 use crate::probe::deadline::Deadline;
+use crate::probe::dns::configured_servers;
+use crate::probe::{Interrupt, clock};
 use crate::target::DnsServers;
 use crate::time::Nanos;
 
@@ -27,8 +27,6 @@ const PATIENCE: Nanos = Nanos::from_secs(1);
 const MOST_SERVERS: usize = 3;
 /// Aliases followed within an answer (RFC 2317 delegates parts of a network so).
 const MOST_ALIASES: usize = 4;
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-const DNS_PORT: u16 = 53;
 
 /// Why no names are asked for.
 #[derive(Debug, thiserror::Error)]
@@ -57,28 +55,26 @@ pub fn find_names(
 ) -> Result<BTreeMap<IpAddr, String>, NamesError> {
     let servers = match servers {
         DnsServers::Plain(servers) => servers.clone(),
-        DnsServers::System => of_system(),
+        DnsServers::System => configured_servers(),
         DnsServers::Tls(_) | DnsServers::Https(_) => return Err(NamesError::Encrypted),
     };
     let mut book = Book::new(addresses);
-    let mut refused = None;
-    for server in servers.into_iter().take(MOST_SERVERS) {
+    let mut refusals = Vec::new();
+    let servers: Vec<SocketAddr> = servers.into_iter().take(MOST_SERVERS).collect();
+    for server in &servers {
         let deadline = Deadline::after(clock::now(), PATIENCE, interrupt);
-        match book.ask(server, &deadline) {
-            Ok(()) => refused = None,
-            Err(source) => refused = Some(NamesError::Ask { server, source }),
+        if let Err(source) = book.ask(*server, &deadline) {
+            refusals.push(NamesError::Ask { server: *server, source });
         }
         if book.is_complete() || interrupt.requested() {
             break;
         }
     }
-    refused.map_or_else(|| Ok(book.names), Err)
-}
-
-fn of_system() -> Vec<SocketAddr> {
-    let text = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
-    let (config, _) = resolv_conf::Config::parse_with_errors(text.as_bytes());
-    config.get_nameservers_or_local().into_iter().map(|server| SocketAddr::new(server.into(), DNS_PORT)).collect()
+    // What one server knows counts, whatever became of the others.
+    match refusals.pop() {
+        Some(last) if refusals.len() + 1 == servers.len() => Err(last),
+        _ => Ok(book.names),
+    }
 }
 
 /// Addresses, and what is known of their names.
@@ -245,6 +241,19 @@ mod tests {
         let failing = server(|query| answer(query, ResponseCode::ServFail, vec![]));
         check(&DnsServers::Plain(vec![failing, server(known)]), &all);
         check(&DnsServers::Plain(vec![server(|_| b"HTTP/1.1 400".to_vec())]), &[]);
+    }
+
+    #[test]
+    fn names_are_kept_where_a_further_server_cannot_be_asked() {
+        // Nobody listens there.
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let knows_some = server(|query| match known(query) {
+            answer if query.queries[0].name().to_ascii().starts_with("1.2.") => answer,
+            _ => self::answer(query, ResponseCode::ServFail, vec![]),
+        });
+        check(&DnsServers::Plain(vec![knows_some, closed]), &[("192.0.2.1", "r1.example")]);
+        let nobody = find_names(&["192.0.2.1".parse().unwrap()], &DnsServers::Plain(vec![closed]), &Interrupt::new());
+        assert!(matches!(nobody, Err(NamesError::Ask { server, .. }) if server == closed), "{nobody:?}");
     }
 
     #[test]

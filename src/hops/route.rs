@@ -62,8 +62,18 @@ pub fn leg(trace: &Trace) -> Result<Leg, Unprobed> {
     };
     let destination: SocketAddr = address.parse().map_err(|_| Unprobed::Local)?;
     let local = connect.local.as_deref().and_then(|local| local.parse().ok());
-    let source = local.map(|local: SocketAddr| local.ip()).filter(|local| local.is_ipv4() == destination.is_ipv4());
+    let destination = on_the_wire(destination);
+    let source = local.map(|local: SocketAddr| local.ip().to_canonical());
+    let source = source.filter(|source| source.is_ipv4() == destination.is_ipv4());
     Ok(Leg { source, destination, kind })
+}
+
+/// An address that is IPv4's mapped into IPv6 (RFC 4291 §2.5.5.2) is reached over IPv4. Others keep their zone.
+fn on_the_wire(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(mapped) => SocketAddr::new(mapped.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 fn first_tried(connect: &Connect) -> Option<&str> {
@@ -115,6 +125,8 @@ mod tests {
 
         check(to("192.0.2.1:5000", "198.51.100.2:443"), None, direct("192.0.2.1", "198.51.100.2:443"));
         check(to("[::1]:5000", "[::1]:80"), Some("wait.timeout"), direct("::1", "[::1]:80"));
+        check(to("[::ffff:192.0.2.1]:5000", "[::ffff:198.51.100.2]:80"), None, direct("192.0.2.1", "198.51.100.2:80"));
+        check(to("[fe80::1%3]:5000", "[fe80::2%3]:80"), None, direct("fe80::1", "[fe80::2%3]:80"));
         check(proxied, None, Ok((Some("192.0.2.1"), "192.0.2.9:3128", LegKind::Proxy)));
         check(failed.clone(), Some("connect.timeout"), Ok((None, "[2001:db8::7]:443", LegKind::Failed)));
         check(failed, Some("client.interrupted"), Err(Unprobed::Interrupted));

@@ -11,7 +11,7 @@
 pub(crate) mod clock;
 mod connect;
 pub(crate) mod deadline;
-mod dns;
+pub(crate) mod dns;
 mod fault;
 mod http;
 pub(crate) mod kernel;

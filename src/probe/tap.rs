@@ -23,6 +23,17 @@ pub enum Carrier {
     Udp,
 }
 
+impl Carrier {
+    /// Its number in IP headers (IANA's Assigned Internet Protocol Numbers).
+    #[must_use]
+    pub const fn protocol(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
 /// A flow whose first packet has not left yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening<'a> {

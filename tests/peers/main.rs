@@ -15,8 +15,10 @@
 mod support;
 
 mod apache;
+mod captured;
 mod certificates;
 mod curl;
+mod distance;
 mod dnsmasq;
 mod haproxy;
 mod hops;

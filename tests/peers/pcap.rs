@@ -1,4 +1,4 @@
-//! `wirefall pcap` and tshark on the same capture: nginx and dnsmasq on loopback, asked by curl and by wirefall.
+//! `wirefall pcap` and tshark on the same capture: nginx, haproxy and dnsmasq on loopback, asked by curl and by wirefall.
 //!
 //! Where both speak of the same thing, the numbers are equal to the nanosecond, because both subtract the same two stamps.
 //! What differs, and why:
@@ -8,186 +8,138 @@
 //! - `tls.handshake.extensions_alpn_str` is what the client offers: it is the tag `offered`, not what was agreed on.
 //! - The version of TLS 1.3 stands in an extension of the ServerHello; the field `tls.handshake.version` says TLS 1.2.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use wirefall::event::Phase;
 use wirefall::time::Nanos;
-use wirefall::trace::Trace;
 
+use crate::captured::{CURL, Ports, Tcpdump, length, nanos, port, run, tshark, wirefall};
 use crate::certificates::{HOST, write_credentials};
 use crate::dnsmasq::dnsmasq;
+use crate::haproxy::haproxy;
 use crate::nginx::{long_text, nginx, tls_site, way_there};
-use crate::server::{Program, directory, free_port};
+use crate::origin::Origin;
+use crate::server::{directory, free_port};
 
-const TCPDUMP: Program = Program { name: "tcpdump", package: "tcpdump" };
-const TSHARK: Program = Program { name: "tshark", package: "tshark" };
-const CURL: Program = Program { name: "curl", package: "curl" };
-
-/// A running capture on loopback.
-struct Tcpdump {
-    child: Child,
+/// A capture, what is in it, and the servers that were asked.
+struct Captured {
     file: PathBuf,
+    ports: Ports,
+    counts: Counts,
+    _servers: Vec<Box<dyn Any>>,
 }
 
-impl Tcpdump {
-    fn start(file: PathBuf, filter: &str) -> Self {
-        let child = Command::new(TCPDUMP.path())
-            .args(["-i", "lo", "-U", "-Z", "root", "--time-stamp-precision=nano", "-w"])
-            .arg(&file)
-            .arg(filter)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("tcpdump can be run");
-        let capture = Self { child, file };
-        // The file's header is written when the capture is under way.
-        capture.wait(|length| length >= 24);
-        capture
-    }
+/// How much of everything a capture has.
+struct Counts {
+    flows: usize,
+    /// In clear text.
+    responses: usize,
+    lookups: usize,
+    handshakes: usize,
+}
 
-    fn wait(&self, enough: impl Fn(u64) -> bool) {
-        let length = || fs::metadata(&self.file).map_or(0, |metadata| metadata.len());
-        for _ in 0..500 {
-            if enough(length()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("tcpdump has written {} bytes", length());
-    }
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(|word| (*word).to_owned()).collect()
+}
 
-    /// Ends the capture when nothing more comes.
-    fn finish(mut self) -> PathBuf {
-        let mut before = u64::MAX;
-        let length = || fs::metadata(&self.file).map_or(0, |metadata| metadata.len());
-        while before != length() {
-            before = length();
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-INT", &pid]).status().expect("kill can be run");
-        self.child.wait().expect("tcpdump ends");
-        self.file.clone()
+/// curl and wirefall, each with every version of TLS and HTTP.
+fn ask_in_private(way: &[String], url: &str) {
+    for flags in [&["--tls-max", "1.2", "--http1.1"][..], &["--tlsv1.3", "--http1.1"], &["--tlsv1.3", "--http2"]] {
+        let flags = [way, &words(flags), &words(&["-s", "-o", "/dev/null", url])].concat();
+        run(&CURL.path(), &flags);
+        run(&own_program(), &flags);
     }
 }
 
-impl Drop for Tcpdump {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn own_program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_wirefall"))
 }
 
-/// The ports of the servers, by what they speak.
-struct Ports {
-    http: u16,
-    tls: u16,
-    dns: u16,
-}
-
-/// Rows of fields, as tshark sees the packets that a filter chooses.
-fn tshark(file: &Path, ports: &Ports, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
-    let decode = [
-        format!("tcp.port=={},http", ports.http),
-        format!("tcp.port=={},tls", ports.tls),
-        format!("udp.port=={},dns", ports.dns),
-    ];
-    let output = Command::new(TSHARK.path())
-        .arg("-r")
-        .arg(file)
-        .args(decode.iter().flat_map(|rule| ["-d", rule]))
-        .args(["-Y", filter, "-T", "fields"])
-        .args(fields.iter().flat_map(|field| ["-e", field]))
-        .stderr(Stdio::null())
-        .output()
-        .expect("tshark can be run");
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
-}
-
-fn wirefall(file: &Path) -> Vec<Trace> {
-    let output = Command::new(env!("CARGO_BIN_EXE_wirefall"))
-        .arg("pcap")
-        .arg(file)
-        // On loopback both ends are at the same place.
-        .args(["--side", "client", "--format", "jsonl"])
-        .output()
-        .expect("wirefall can be run");
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.lines().map(|line| serde_json::from_str(line).expect("a trace")).collect()
-}
-
-/// `0.000279000` as tshark writes seconds.
-fn nanos(seconds: &str) -> Nanos {
-    let (whole, decimals) = seconds.split_once('.').expect("decimals");
-    let whole: u64 = whole.parse().expect("a number");
-    Nanos::from_secs(whole) + Nanos::new(format!("{decimals:0<9.9}").parse().expect("a number"))
-}
-
-/// The client's port, which tells flows apart here.
-fn port(trace: &Trace) -> Option<String> {
-    let local = trace.connect.as_ref()?.local.as_ref()?;
-    Some(local.rsplit_once(':')?.1.to_owned())
-}
-
-fn length(trace: &Trace, phase: Phase) -> Nanos {
-    trace.span(phase).map_or(Nanos::ZERO, |span| span.duration)
-}
-
-fn run(program: &Path, words: &[String]) {
-    let output = Command::new(program).args(words).output().expect("the client can be run");
-    assert!(output.status.success(), "{} {words:?}: {output:?}", program.display());
-}
-
-/// Captures what curl and wirefall ask of nginx and dnsmasq.
-fn capture() -> (PathBuf, Ports, Vec<Box<dyn std::any::Any>>) {
+/// What curl and wirefall ask of nginx and dnsmasq.
+fn of_nginx_and_dnsmasq() -> Captured {
     let directory = directory();
     write_credentials(directory.path());
     let root = directory.path().join("www");
     fs::create_dir(&root).expect("a directory");
     fs::write(root.join("a"), "hello\n").expect("a file");
     fs::write(root.join("long"), long_text(5_000)).expect("a file");
-    let ports = Ports { http: free_port(), tls: free_port(), dns: free_port() };
-    let sites = format!("server {{ listen 127.0.0.1:{}; root www; }}\n", ports.http) + &tls_site(ports.tls, "");
+    let (http, tls, dns) = (free_port(), free_port(), free_port());
+    let sites = format!("server {{ listen 127.0.0.1:{http}; root www; }}\n") + &tls_site(tls, "");
     let file = directory.path().join("lo.pcap");
-    let way = way_there(directory.path(), ports.tls);
-    let web = nginx(&sites, &[ports.http, ports.tls], directory);
+    let way = way_there(directory.path(), tls);
+    let web = nginx(&sites, &[http, tls], directory);
     let records = ["--local=/peer.test/", "--host-record=web.peer.test,127.0.0.1,37"];
-    let names = dnsmasq(&records, ports.dns, crate::server::directory());
+    let names = dnsmasq(&records, dns, crate::server::directory());
 
-    let filter = format!("tcp port {} or tcp port {} or udp port {}", ports.http, ports.tls, ports.dns);
-    let tcpdump = Tcpdump::start(file, &filter);
-    let curl = CURL.path();
-    let own = PathBuf::from(env!("CARGO_BIN_EXE_wirefall"));
-    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let plain = |path: &str| format!("http://127.0.0.1:{}{path}", ports.http);
+    let ports = Ports { http: vec![http], tls: vec![tls], dns: vec![dns] };
+    let tcpdump = Tcpdump::start("lo", file, &ports.filter());
+    let (curl, own) = (CURL.path(), own_program());
+    let plain = |path: &str| format!("http://127.0.0.1:{http}{path}");
     // Kept alive: two requests, one connection.
     run(&curl, &words(&["-s", &plain("/a"), &plain("/long"), "-o", "/dev/null", "-o", "/dev/null"]));
     run(&curl, &words(&["-s", "-I", &plain("/a")]));
     run(&curl, &words(&["-s", &plain("/missing")]));
     run(&own, &words(&["-s", &plain("/a")]));
-    let dns = format!("127.0.0.1:{}", ports.dns);
-    run(&own, &words(&["-s", "-4", "--dns-servers", &dns, &format!("http://web.peer.test:{}/a", ports.http)]));
-    let secure = format!("https://{HOST}:{}/long", ports.tls);
-    for flags in [&["--tls-max", "1.2", "--http1.1"][..], &["--tlsv1.3", "--http1.1"], &["--tlsv1.3", "--http2"]] {
-        let flags = [&way[..], &words(flags), &words(&["-s", "-o", "/dev/null", &secure])].concat();
-        run(&curl, &flags);
-        run(&own, &flags);
+    let server = format!("127.0.0.1:{dns}");
+    run(&own, &words(&["-s", "-4", "--dns-servers", &server, &format!("http://web.peer.test:{http}/a")]));
+    ask_in_private(&way, &format!("https://{HOST}:{tls}/long"));
+    Captured {
+        file: tcpdump.finish(),
+        ports,
+        counts: Counts { flows: 11, responses: 6, lookups: 1, handshakes: 6 },
+        _servers: vec![Box::new(web), Box::new(names)],
     }
-    let file = tcpdump.finish();
-    (file, ports, vec![Box::new(web), Box::new(names)])
+}
+
+/// What curl and wirefall ask of haproxy, and haproxy of the server behind it.
+fn of_haproxy() -> Captured {
+    let directory = directory();
+    write_credentials(directory.path());
+    let (http, tls, origin) = (free_port(), free_port(), Origin::start());
+    let sections = format!(
+        "frontend f\n  bind 127.0.0.1:{http}\n  bind 127.0.0.1:{tls} ssl crt server.pem alpn h2,http/1.1\n  \
+         default_backend b\nbackend b\n  server s 127.0.0.1:{}\n",
+        origin.port
+    );
+    let file = directory.path().join("lo.pcap");
+    let way = way_there(directory.path(), tls);
+    let balancer = haproxy(&sections, &[http, tls], directory);
+
+    let ports = Ports { http: vec![http, origin.port], tls: vec![tls], dns: Vec::new() };
+    let tcpdump = Tcpdump::start("lo", file, &ports.filter());
+    let plain = |path: &str| format!("http://127.0.0.1:{http}{path}");
+    let late = [plain("/late-body/30"), plain("/after/20")];
+    run(&CURL.path(), &words(&["-s", &late[0], &late[1], "-o", "/dev/null", "-o", "/dev/null"]));
+    run(&CURL.path(), &words(&["-s", "-d", "a body", &plain("/echo")]));
+    run(&own_program(), &words(&["-s", &plain("/")]));
+    ask_in_private(&way, &format!("https://{HOST}:{tls}/after/10"));
+    Captured {
+        file: tcpdump.finish(),
+        ports,
+        // Behind the balancer, each of the ten requests has a connection of its own.
+        counts: Counts { flows: 3 + 6 + 10, responses: 4 + 10, lookups: 0, handshakes: 6 },
+        _servers: vec![Box::new(balancer), Box::new(origin)],
+    }
 }
 
 #[test]
 #[ignore = "needs nginx, dnsmasq, curl, tcpdump, tshark and the right to capture"]
-fn both_read_the_same_numbers() {
-    let (file, ports, _servers) = capture();
-    let traces = wirefall(&file);
+fn both_read_the_same_numbers_of_a_server() {
+    check(&of_nginx_and_dnsmasq());
+}
+
+#[test]
+#[ignore = "needs haproxy, curl, tcpdump, tshark and the right to capture"]
+fn both_read_the_same_numbers_of_a_balancer_and_of_what_is_behind_it() {
+    check(&of_haproxy());
+}
+
+fn check(Captured { file, ports, counts, .. }: &Captured) {
+    // On loopback both ends are at the same place.
+    let traces = wirefall(file, &["--side", "client"]);
     let first_of = |wanted: &str| {
         traces.iter().find(|trace| {
             port(trace).as_deref() == Some(wanted) && trace.connect.as_ref().is_some_and(|connect| !connect.reused)
@@ -195,20 +147,20 @@ fn both_read_the_same_numbers() {
     };
 
     let streams: BTreeSet<String> =
-        tshark(&file, &ports, "tcp", &["tcp.stream"]).into_iter().map(|mut row| row.remove(0)).collect();
+        tshark(file, ports, "tcp", &["tcp.stream"]).into_iter().map(|mut row| row.remove(0)).collect();
     let flows: BTreeSet<Option<String>> = traces.iter().map(|trace| trace.subject.tags.get("flow").cloned()).collect();
-    assert_eq!((flows.len(), streams.len()), (11, 11));
+    assert_eq!((flows.len(), streams.len()), (counts.flows, counts.flows));
 
     let answered =
-        tshark(&file, &ports, "tcp.flags.syn==1 && tcp.flags.ack==1", &["tcp.dstport", "tcp.analysis.ack_rtt"]);
-    assert_eq!(answered.len(), 11);
+        tshark(file, ports, "tcp.flags.syn==1 && tcp.flags.ack==1", &["tcp.dstport", "tcp.analysis.ack_rtt"]);
+    assert_eq!(answered.len(), counts.flows);
     for row in answered {
         let trace = first_of(&row[0]).expect("a trace of this flow");
         let round_trip = trace.connect.as_ref().and_then(|connect| connect.rtt);
         assert_eq!(round_trip, Some(nanos(&row[1])), "{row:?}");
     }
 
-    let again = tshark(&file, &ports, "tcp.analysis.retransmission", &["tcp.stream"]).len();
+    let again = tshark(file, ports, "tcp.analysis.retransmission", &["tcp.stream"]).len();
     let told: u64 = traces
         .iter()
         .filter_map(|trace| trace.wire.as_ref())
@@ -217,7 +169,7 @@ fn both_read_the_same_numbers() {
     assert_eq!(told, again as u64);
 
     let mut by_port: BTreeMap<String, Vec<Nanos>> = BTreeMap::new();
-    for row in tshark(&file, &ports, "http.response", &["tcp.dstport", "http.time"]) {
+    for row in tshark(file, ports, "http.response", &["tcp.dstport", "http.time"]) {
         by_port.entry(row[0].clone()).or_default().push(nanos(&row[1]));
     }
     let mut responses = 0;
@@ -227,9 +179,9 @@ fn both_read_the_same_numbers() {
         assert_eq!(own, times, "{port_of_flow}");
         responses += times.len();
     }
-    assert_eq!(responses, 6);
+    assert_eq!(responses, counts.responses);
 
-    let rows = tshark(&file, &ports, "dns.flags.response==1", &["dns.qry.name", "dns.time"]);
+    let rows = tshark(file, ports, "dns.flags.response==1", &["dns.qry.name", "dns.time"]);
     let queries: Vec<(String, Option<Nanos>)> = traces
         .iter()
         .filter_map(|trace| trace.dns.as_ref())
@@ -238,22 +190,22 @@ fn both_read_the_same_numbers() {
         .collect();
     let rows: Vec<(String, Option<Nanos>)> =
         rows.into_iter().map(|row| (row[0].clone(), Some(nanos(&row[1])))).collect();
-    assert_eq!((&queries, rows.len()), (&rows, 1));
+    assert_eq!((&queries, rows.len()), (&rows, counts.lookups));
 
     let hellos = tshark(
-        &file,
-        &ports,
+        file,
+        ports,
         "tls.handshake.type==1",
         &["tcp.srcport", "tls.handshake.extensions_server_name", "tls.handshake.extensions_alpn_str"],
     );
-    assert_eq!(hellos.len(), 6);
+    assert_eq!(hellos.len(), counts.handshakes);
     for row in hellos {
         let tags = &first_of(&row[0]).expect("a trace of this flow").subject.tags;
         assert_eq!((tags.get("sni"), tags.get("offered")), (Some(&row[1]), Some(&row[2])), "{row:?}");
     }
     let chosen =
-        tshark(&file, &ports, "tls.handshake.type==2", &["tcp.dstport", "tls.handshake.extensions.supported_version"]);
-    assert_eq!(chosen.len(), 6);
+        tshark(file, ports, "tls.handshake.type==2", &["tcp.dstport", "tls.handshake.extensions.supported_version"]);
+    assert_eq!(chosen.len(), counts.handshakes);
     for row in chosen {
         let trace = first_of(&row[0]).expect("a trace of this flow");
         let session = trace.tls.as_ref().and_then(|tls| tls.session.as_ref()).expect("a session");
@@ -261,6 +213,6 @@ fn both_read_the_same_numbers() {
         assert_eq!(session.version, expect, "{row:?}");
     }
     // What is encrypted is one exchange each: nothing of the handshake, of tickets or of HTTP/2's frames is taken for one.
-    let hidden = traces.iter().filter(|trace| trace.subject.url == format!("https://{HOST}:{}/", ports.tls)).count();
-    assert_eq!(hidden, 6, "{:?}", traces.iter().map(|trace| &trace.subject.url).collect::<Vec<_>>());
+    let hidden = traces.iter().filter(|trace| trace.subject.url == format!("https://{HOST}:{}/", ports.tls[0])).count();
+    assert_eq!(hidden, counts.handshakes, "{:?}", traces.iter().map(|trace| &trace.subject.url).collect::<Vec<_>>());
 }

@@ -112,6 +112,9 @@ impl Ledger {
             let (low, _) = recorded.fresh.unwrap_or((reached, end));
             recorded.fresh = Some((low, end));
             self.push(Tile { end, first: at, last: at });
+        } else if self.tiles.len() >= self.limit {
+            // A hole that is filled piece by piece becomes many tiles.
+            self.thin();
         }
         recorded
     }
@@ -308,6 +311,18 @@ mod tests {
         assert_eq!((ledger.first(0), ledger.end()), (Some(at(0)), 100_000));
         let middle = ledger.last(50_000).unwrap();
         assert!(middle >= at(4_999), "a lost detail is late, never early: {middle:?}");
+    }
+
+    #[test]
+    fn a_hole_that_is_filled_in_crumbs_is_bounded_too() {
+        let mut ledger = Ledger::new(64);
+        ledger.record(0, 1, at(1));
+        ledger.record(1_000_000, 1_000_001, at(2));
+        for crumb in (2..20_000).step_by(2) {
+            ledger.record(crumb, crumb + 1, at(crumb));
+            assert!(ledger.tiles.len() <= 64, "{crumb}: {}", ledger.tiles.len());
+        }
+        assert_eq!((ledger.end(), ledger.last(1_000_001)), (1_000_001, Some(at(2))));
     }
 
     #[test]

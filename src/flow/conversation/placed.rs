@@ -2,7 +2,7 @@
 //!
 //! Packets are judged as tshark judges them, but for what it gets wrong because it compares whole packets and not bytes:
 //! - A packet that fills a hole was overtaken if it comes within three quarters of a round trip of when the hole showed, and
-//!   was sent again otherwise. tshark measures from the highest packet so far, which in a steady stream is always recent, and
+//!   was sent again otherwise, or if its sender's clock (RFC 7323) says that it left after what had shown the hole. tshark measures from the highest packet so far, which in a steady stream is always recent, and
 //!   takes any that acknowledgements had asked for within 20 ms for sent again, however soon it comes.
 //! - A packet that repeats a part of a larger one (as a sender's own capture has it, before the network card splits it) was
 //!   sent again. tshark knows only equal packets, and may call it out of order.
@@ -66,6 +66,11 @@ impl<'a> Placed<'_, 'a> {
         CONTROL.into_iter().any(|flag| self.tcp.flags.contains(flag))
     }
 
+    /// Its sender's clock.
+    fn clock(&self) -> Option<u32> {
+        self.tcp.options.timestamps().map(|stamps| stamps.value)
+    }
+
     pub(super) fn closes_window(&self) -> bool {
         self.tcp.window == 0 && !self.is_control()
     }
@@ -100,6 +105,11 @@ impl<'a> Placed<'_, 'a> {
                 _ => {}
             }
         }
+        if self.start > next + i64::from(own.end.is_some())
+            && let Some(clock) = self.clock()
+        {
+            own.show_hole(clock);
+        }
         let recorded = own.ledger.record(clamp(self.start), clamp(self.end()), self.at);
         if flags.syn() {
             let is_answer = flags.ack() && direction == Direction::Received;
@@ -116,7 +126,7 @@ impl<'a> Placed<'_, 'a> {
             own.end.get_or_insert(clamp(self.end()));
         }
         let what = if length == 0 && !flags.fin() {
-            self.judge_empty(own, other)
+            self.judge_empty(next, own, other)
         } else if self.start < next || (length == 0 && is_end_again) {
             self.judge_repeated(&recorded, own)
         } else {
@@ -132,7 +142,8 @@ impl<'a> Placed<'_, 'a> {
         let is_asked = is_asked || own.selective.cast_signed() > self.start;
         // Whoever was overtaken arrives within a round trip; who was sent again because it was missing, cannot.
         let overtaken = self.around.map_or(OVERTAKEN, |around| Nanos::new(around.get() / 4 * 3));
-        let is_late = recorded.noticed.is_some_and(|noticed| self.at.since(noticed) >= overtaken);
+        let is_late = recorded.noticed.is_some_and(|noticed| self.at.since(noticed) >= overtaken)
+            || self.clock().is_some_and(|clock| own.was_behind_hole(clock));
         let had_gone_by = recorded.before.is_some();
         let has_all = own.acks.reached().is_some_and(|reached| self.end() <= reached.cast_signed());
         if has_all && self.tcp.payload_length > 0 && recorded.fresh.is_none() {
@@ -146,11 +157,11 @@ impl<'a> Placed<'_, 'a> {
         }
     }
 
-    /// A packet without bytes, judged as tshark does: by what changed since the sender's last one.
-    fn judge_empty(&self, own: &Stream, other: &Stream) -> What {
+    /// A packet without bytes, judged as tshark does: by what changed since the sender's last one. Before it, bytes up to `next`
+    /// had gone by; one that shows a hole is no repetition.
+    fn judge_empty(&self, next: i64, own: &Stream, other: &Stream) -> What {
         let Some((acknowledgement, window)) = own.said else { return What::Ack };
-        let behind_all = own.ledger.end() + u64::from(own.end.is_some());
-        let is_next = self.start == behind_all.cast_signed();
+        let is_next = self.start == next + i64::from(own.end.is_some());
         let is_same = self.tcp.flags.ack() && acknowledgement == self.tcp.acknowledgement && is_next;
         match (is_same, self.tcp.window) {
             (false, _) | (true, 0) => What::Ack,
@@ -208,8 +219,7 @@ impl<'a> Placed<'_, 'a> {
             Retransmission::Timeout => Recovery::Timeout,
             Retransmission::Spurious => return,
         };
-        let clock = self.tcp.options.timestamps().map(|stamps| stamps.value);
-        own.repairs.resend(clamp(self.start), clamp(self.end()), before, self.at, recovery, clock);
+        own.repairs.resend(clamp(self.start), clamp(self.end()), before, self.at, recovery, self.clock());
     }
 
     /// What time it was waiting for room, when new bytes follow the opening of a window.

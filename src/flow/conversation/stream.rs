@@ -36,6 +36,8 @@ pub(super) struct Stream {
     pub(super) said: Option<(u32, u16)>,
     /// Its last packet asked whether the other end is there.
     pub(super) asks_alive: bool,
+    /// The latest of its sender's clock (RFC 7323) in packets that showed a hole before them.
+    hole_clock: Option<u32>,
 }
 
 /// What a receiver says of its window.
@@ -68,6 +70,7 @@ impl Stream {
             ttl: None,
             said: None,
             asks_alive: false,
+            hole_clock: None,
         }
     }
 
@@ -95,6 +98,18 @@ impl Stream {
         let next = self.ledger.end();
         let expected = self.base.unwrap_or(sequence).wrapping_add(next as u32);
         next.cast_signed() + i64::from(sequence.wrapping_sub(expected).cast_signed())
+    }
+
+    /// A packet with this value of its sender's clock shows that others before it are missing.
+    pub(super) fn show_hole(&mut self, clock: u32) {
+        if self.hole_clock.is_none() || self.was_behind_hole(clock) {
+            self.hole_clock = Some(clock);
+        }
+    }
+
+    /// Whether a packet with this value of its sender's clock was sent after every one that showed a hole.
+    pub(super) fn was_behind_hole(&self, clock: u32) -> bool {
+        self.hole_clock.is_some_and(|latest| clock.wrapping_sub(latest).cast_signed() > 0)
     }
 
     /// Whether all that went by is acknowledged.

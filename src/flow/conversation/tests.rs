@@ -74,6 +74,16 @@ fn every_packet_is_what_it_is() {
             vec![What::New, What::DuplicateAck, again(Fast)],
         ),
         (
+            "missing and sent again, which the sender's clock gives away",
+            "20 < A 101 ack 1 ts 30/1\n 22 < A 1+100 ack 1 ts 32/1",
+            vec![What::Ack, again(Timeout)],
+        ),
+        (
+            "overtaken, as the sender's clock does not deny",
+            "20 < A 101 ack 1 ts 30/1\n 22 < A 1+100 ack 1 ts 30/1",
+            vec![What::Ack, What::OutOfOrder],
+        ),
+        (
             "overlap: a packet sent again with more behind it",
             "20 > A 1+100 ack 1\n 240 > A 1+150 ack 1",
             vec![What::New, again(Timeout)],
@@ -208,6 +218,11 @@ fn the_side_is_where_the_packets_have_not_travelled_and_the_answer_takes_long() 
         ("0 > S 0 ttl 52\n 0.1 < SA 0 ack 1\n 16 > A 1 ack 1", Side::Server, "TTL of 64"),
         ("0 > S 0\n 16 < SA 0 ack 1\n 16.1 > A 1 ack 1", Side::Client, "16.000 ms after the SYN"),
         ("0 > S 0\n 0.1 < SA 0 ack 1\n 16.1 > A 1 ack 1", Side::Server, "16.000 ms later"),
+        ("0 > S 0\n 0.15 < SA 0 ack 1\n 0.16 > A 1 ack 1", Side::Client, "150 µs after the SYN"),
+        // As on loopback, either way; and a server that is three times as slow as it is far away.
+        ("0 > S 0\n 0.012 < SA 0 ack 1\n 0.02 > A 1 ack 1", Side::Client, "cannot be told"),
+        ("0 > S 0\n 0.012 < SA 0 ack 1\n 0.1 > A 1 ack 1", Side::Client, "cannot be told"),
+        ("0 > S 0\n 10 < SA 0 ack 1\n 30 > A 1 ack 1", Side::Client, "cannot be told"),
         ("0 > PA 100+5 ack 1", Side::Client, "nothing in the packets tells"),
     ] {
         let (got, reason) = played(script).0.side();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use super::finished::Finished;
 use super::lookup::Lookup;
+use super::undeliverable::Undeliverable;
 use super::{Exchange, Stamp, UNKNOWN_METHOD};
 use crate::event::{
     Attempt, AttemptId, AttemptResult, DnsSource, Endpoints, Event, Evidence, Fact, Failure, FailureCode, Mark, Moment,
@@ -28,6 +29,8 @@ pub struct Opening {
     pub ack: Option<Stamp>,
     /// SYNs and SYN-ACKs that were seen: with more than one of each it is open which one was answered.
     pub tries: u32,
+    /// The first word of a router or host that a SYN cannot be delivered.
+    pub undeliverable: Option<Undeliverable>,
 }
 
 impl Opening {
@@ -161,8 +164,12 @@ impl Draft {
     /// The connection ended before the exchange did.
     pub(super) fn cut_off(self, connection: &Connection, ending: Ending, at: Stamp) -> Finished {
         let phase = self.phase(connection.side);
-        let failure = cut_off(phase, ending, connection.server);
-        self.failed(connection, failure, at)
+        let word = self.opening.as_ref().and_then(|opening| opening.undeliverable);
+        let word = word.filter(|_| phase == Phase::Connect && ending != Ending::ServerReset);
+        match word.and_then(|word| Some((word.failure(connection.server)?, word.at))) {
+            Some((failure, at)) => self.failed(connection, failure, at),
+            None => self.failed(connection, cut_off(phase, ending, connection.server), at),
+        }
     }
 
     /// The phase that is under way.
@@ -195,7 +202,8 @@ impl Draft {
         .max()
     }
 
-    fn first_seen(&self) -> Option<Stamp> {
+    /// When it began, with what it pays for.
+    pub(super) fn first_seen(&self) -> Option<Stamp> {
         let opening = self.opening.as_ref();
         let lookup = opening.and_then(|opening| opening.lookup.as_ref()).and_then(Lookup::began);
         let tls = self.tls.as_ref().and_then(|tls| tls.client_hello);

@@ -46,6 +46,11 @@ impl Flights {
         self.open.as_mut()
     }
 
+    /// When the exchange under way began.
+    pub(super) fn under_way_since(&self) -> Option<Stamp> {
+        self.open.as_ref().and_then(Draft::first_seen)
+    }
+
     /// Whether the client has spoken and the server has not answered yet.
     pub(super) fn awaits_response(&self) -> bool {
         self.open.as_ref().is_some_and(|draft| draft.got_first.is_none())

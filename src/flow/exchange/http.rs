@@ -16,6 +16,8 @@ use crate::message::http::{Fault, Item, Method, Reader, RequestLine, Requests, R
 
 /// Requests in a pipeline that are followed; those behind them are not.
 const MOST_OPEN: usize = 256;
+/// 1xx responses to one request that are remembered.
+const MOST_INFORMATIONAL: usize = 64;
 
 /// What becomes of a connection after a piece.
 #[derive(Debug)]
@@ -87,7 +89,9 @@ impl Http {
             match item {
                 Item::Began => draft.got(piece.offset, piece.seen, piece.delivered),
                 Item::Head(head) if (100..200).contains(&head.status) && head.status != 101 => {
-                    draft.informational.push((head.status, draft.got_first.unwrap_or(piece.seen)));
+                    if draft.informational.len() < MOST_INFORMATIONAL {
+                        draft.informational.push((head.status, draft.got_first.unwrap_or(piece.seen)));
+                    }
                     (draft.got_first, draft.got_last) = (None, None);
                 }
                 Item::Head(head) => {
@@ -141,6 +145,11 @@ impl Http {
         for draft in &mut self.open {
             draft.acknowledge(offset, at);
         }
+    }
+
+    /// When the earliest exchange began that is not over: they end in the order in which they begin.
+    pub(super) fn under_way_since(&self) -> Option<Stamp> {
+        self.open.front().and_then(Draft::first_seen)
     }
 
     /// The server has closed its direction, which ends a body of unknown length, and everything that is open.

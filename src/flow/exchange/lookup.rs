@@ -27,6 +27,10 @@ pub const FRESH: Nanos = Nanos::from_secs(5);
 pub const OVER: Nanos = Nanos::from_secs(12);
 /// Lookups kept.
 pub const MOST_LOOKUPS: usize = 16_384;
+/// Lookups begun within [`OVER`], claimed ones included; those beyond it are not followed.
+const MOST_AGES: usize = 4 * MOST_LOOKUPS;
+/// Lookups remembered for one address, the latest; filters answer with one address for all names.
+const MOST_NAMES: usize = 64;
 /// Queries kept of one lookup.
 pub(super) const MOST_QUERIES: usize = 16;
 /// Addresses remembered of one answer.
@@ -109,7 +113,7 @@ pub struct Lookups {
     open: HashMap<Key, Lookup>,
     /// Which lookups an address came from, the latest last.
     by_address: HashMap<IpAddr, Vec<Key>>,
-    /// In the order of their last sign of life, some of them outdated.
+    /// When each lookup began or was last looked at, the longest ago first. Lookups that were claimed stay in it for a while.
     ages: VecDeque<(Stamp, Key)>,
     resolution: Nanos,
 }
@@ -137,17 +141,19 @@ impl Lookups {
 
     fn query(&mut self, asked: Asked, client: SocketAddr, server: SocketAddr, transport: DnsTransport, at: Stamp) {
         let key = (client.ip(), asked.name.clone());
-        if !self.open.contains_key(&key) && self.open.len() >= MOST_LOOKUPS {
-            return;
+        if !self.open.contains_key(&key) {
+            if self.open.len() >= MOST_LOOKUPS || self.ages.len() >= MOST_AGES {
+                return;
+            }
+            self.ages.push_back((at, key.clone()));
         }
-        let lookup = self.open.entry(key.clone()).or_insert_with(|| Lookup {
+        let lookup = self.open.entry(key).or_insert_with(|| Lookup {
             name: asked.name.clone(),
             queries: Vec::new(),
             used: None,
             last: at,
         });
-        lookup.last = at;
-        self.ages.push_back((at, key));
+        lookup.last = lookup.last.max(at);
         let same = |query: &&mut Query| {
             (query.client, query.server, query.id) == (client, server, asked.id)
                 && query.question.record_type == asked.record_type
@@ -184,11 +190,13 @@ impl Lookups {
         for address in answer.addresses.iter().take(MOST_ADDRESSES) {
             let keys = self.by_address.entry(*address).or_default();
             keys.retain(|other| *other != key);
+            if keys.len() >= MOST_NAMES {
+                keys.remove(0);
+            }
             keys.push(key.clone());
         }
         query.answer = Some((at, answer));
-        lookup.last = at;
-        self.ages.push_back((at, key));
+        lookup.last = lookup.last.max(at);
     }
 
     /// The lookup that a flow of `client` to `server`, begun at `syn`, used; no other flow gets it.
@@ -215,9 +223,11 @@ impl Lookups {
             if now.since(*at) < OVER {
                 break;
             }
-            let Some((at, key)) = self.ages.pop_front() else { break };
-            if self.open.get(&key).is_some_and(|lookup| lookup.last == at) {
-                failed.extend(self.close(&key));
+            let Some((_, key)) = self.ages.pop_front() else { break };
+            match self.open.get(&key).map(|lookup| lookup.last) {
+                Some(last) if now.since(last) < OVER => self.ages.push_back((last, key)),
+                Some(_) => failed.extend(self.close(&key)),
+                None => {}
             }
         }
         failed
@@ -284,4 +294,33 @@ fn answer_for(lookup: &Lookup, address: IpAddr, syn: Stamp) -> Option<Stamp> {
     let answers = lookup.queries.iter().filter_map(|query| query.answer.as_ref());
     let fitting = answers.filter(|(at, answer)| answer.addresses.contains(&address) && held(*at, answer));
     fitting.map(|(at, _)| *at).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn what_is_remembered_is_bounded_though_time_stands_still() {
+        let (stub, server) = ("10.0.0.1:5353".parse().unwrap(), "10.0.0.53:53".parse().unwrap());
+        let blocked = IpAddr::from([0, 0, 0, 0]);
+        let (now, mut lookups) = (Timestamp::from_nanos(1), Lookups::default());
+        for number in 0..1_000 {
+            let asked = Asked { id: 1, name: format!("n{}.example", number / 2), record_type: "A".to_owned() };
+            let answer = Answer { rcode: "NOERROR".to_owned(), addresses: vec![blocked], ..Answer::default() };
+            lookups.overheard(Overheard::Query(asked.clone()), stub, server, DnsTransport::Udp, now);
+            lookups.overheard(Overheard::Reply(asked, answer), server, stub, DnsTransport::Udp, now);
+        }
+        assert_eq!((lookups.ages.len(), lookups.by_address[&blocked].len()), (500, MOST_NAMES));
+        assert!(lookups.claim(stub.ip(), blocked, now).is_some_and(|lookup| lookup.name == "n499.example"));
+        // A lookup in which something happened since is looked at again.
+        let later = now + OVER;
+        let asked = Asked { id: 2, name: "n0.example".to_owned(), record_type: "AAAA".to_owned() };
+        lookups.overheard(Overheard::Query(asked), stub, server, DnsTransport::Udp, later);
+        lookups.expire(later);
+        assert_eq!((lookups.open.len(), lookups.ages.len()), (1, 1));
+        lookups.expire(later + OVER);
+        assert_eq!((lookups.open.len(), lookups.ages.len(), lookups.by_address.len()), (0, 0, 0));
+    }
 }

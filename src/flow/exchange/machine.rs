@@ -112,6 +112,16 @@ impl Machine {
         }
     }
 
+    /// When the earliest exchange began that is not over.
+    pub(super) fn under_way_since(&self) -> Option<Stamp> {
+        match self {
+            Self::Undecided | Self::Silent => None,
+            Self::Http(http) => http.under_way_since(),
+            Self::Tls(tls) => tls.under_way_since(),
+            Self::Flights(flights) => flights.under_way_since(),
+        }
+    }
+
     /// The connection is over.
     pub(super) fn end(&mut self, ending: Ending, at: Stamp, context: &mut Context) {
         match std::mem::replace(self, Self::Silent) {

@@ -21,6 +21,7 @@ mod stream;
 mod tap;
 mod tickets;
 mod tls;
+mod undeliverable;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use lookup::{FRESH, Lookup, Lookups, MOST_LOOKUPS, OVER, Query};
 use machine::Machine;
 use stream::{Arrival, Stream};
 pub use stream::{MOST_HELD, MOST_PACKETS};
+pub use undeliverable::Undeliverable;
 
 /// The time of a packet.
 type Stamp = Timestamp<Realtime>;
@@ -185,11 +187,35 @@ impl Exchanges {
         }
     }
 
-    /// Nothing more will come: the flow was silent for too long, or the capture is over.
-    pub fn expire(&mut self, at: Stamp) {
+    /// Somebody says that the client's SYN cannot be delivered.
+    pub fn undeliverable(&mut self, word: Undeliverable) {
+        if let Some(opening) = &mut self.context.opening {
+            opening.undeliverable.get_or_insert(word);
+        }
+    }
+
+    /// When the earliest exchange began that is not over.
+    #[must_use]
+    pub fn under_way_since(&self) -> Option<Stamp> {
+        self.machine.under_way_since()
+    }
+
+    /// Bytes that are held because bytes before them are missing.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.sent.held_bytes() + self.received.held_bytes()
+    }
+
+    /// Waits no longer for what is missing before the bytes that are held.
+    pub fn let_go(&mut self, at: Stamp) {
         let Self { context, sent, received, machine, .. } = self;
         sent.finish(at, |piece| machine.take(Direction::Sent, &piece, u64::MAX, context));
         received.finish(at, |piece| machine.take(Direction::Received, &piece, u64::MAX, context));
+    }
+
+    /// Nothing more will come: the flow was silent for too long, or the capture is over.
+    pub fn expire(&mut self, at: Stamp) {
+        self.let_go(at);
         self.end(if self.client_left { Ending::ClientLeft } else { Ending::CaptureEnded }, at);
     }
 

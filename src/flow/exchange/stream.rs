@@ -85,6 +85,12 @@ impl Stream {
         self.lost
     }
 
+    /// Bytes that are held.
+    #[must_use]
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// Where a sequence number lies, which must be within 2 GiB of the last byte; `None` before the first byte.
     #[must_use]
     pub(super) fn offset(&self, sequence: u32) -> Option<u64> {
@@ -125,7 +131,7 @@ impl Stream {
         }
     }
 
-    /// Nothing more will come: hands up everything that is held, with the holes between.
+    /// What is missing will not come: hands up everything that is held, with the holes between.
     pub(super) fn finish(&mut self, at: Timestamp<Realtime>, mut up: impl FnMut(Piece<'_>)) {
         while !self.held.is_empty() {
             self.pass_hole(u64::MAX, at, &mut up);

@@ -104,6 +104,21 @@ impl Script {
         self
     }
 
+    /// A packet of which the capture kept the beginning.
+    fn cut(mut self, millis: u64, direction: Direction, payload: &[u8], kept: usize) -> Self {
+        let (own, other) = match direction {
+            Direction::Sent => (self.sent, self.received),
+            Direction::Received => (self.received, self.sent),
+        };
+        let length = u32::try_from(payload.len()).unwrap();
+        self.raw(millis, direction, TcpFlags::ACK, own, other, &payload[..kept.min(payload.len())], length);
+        match direction {
+            Direction::Sent => self.sent = own.wrapping_add(length),
+            Direction::Received => self.received = own.wrapping_add(length),
+        }
+        self
+    }
+
     fn closes(self, millis: u64, direction: Direction) -> Self {
         self.packet(millis, direction, TcpFlags::FIN | TcpFlags::ACK, b"")
     }

@@ -10,6 +10,9 @@
 //! The limit: without identification (IPv6), pure acknowledgements that are equal and sent within the window for a good reason
 //! (duplicate ACKs) count once in a flow that is captured twice.
 
+use std::hash::Hasher as _;
+
+use super::key::Mixer;
 use crate::packet::{Ip, Tcp};
 use crate::time::{Nanos, Realtime, Timestamp};
 
@@ -64,12 +67,9 @@ fn fingerprint(from_lesser: bool, ip: &Ip, tcp: &Tcp<'_>) -> u64 {
         | u64::from(from_lesser);
     let stamps = tcp.options.timestamps().map_or(0, |stamps| u64::from(stamps.value) << 32 | u64::from(stamps.echo));
     let identification = u64::from(ip.identification.unwrap_or(0));
-    let mut print = 0_u64;
+    let mut mixer = Mixer::default();
     for word in [numbers, lengths, stamps, identification] {
-        let product = u128::from(print ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
-        #[expect(clippy::cast_possible_truncation, reason = "folds 128 bits into 64")]
-        let folded = (product ^ (product >> 64)) as u64;
-        print = folded;
+        mixer.write_u64(word);
     }
-    print
+    mixer.finish()
 }

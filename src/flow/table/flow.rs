@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::copies::Copies;
 use super::key::Key;
 use super::{Sight, Sink};
-use crate::flow::exchange::{Exchanges, Finished, Lookup};
+use crate::flow::exchange::{Exchanges, Finished, Lookup, Undeliverable};
 use crate::flow::{Conversation, Direction, Four, Keep, Side, What};
 use crate::message::dns::Overheard;
 use crate::packet::{Ip, Tcp};
@@ -27,7 +27,6 @@ pub struct Flow {
     last: Timestamp<Realtime>,
     resolution: Nanos,
     interface: u32,
-    first_sequence: Option<u32>,
     packets: u64,
     bytes: u64,
     retransmissions: u64,
@@ -85,7 +84,6 @@ impl Flow {
             last: sight.at,
             resolution: sight.resolution,
             interface: sight.interface,
-            first_sequence: None,
             packets: 0,
             bytes: 0,
             retransmissions: 0,
@@ -197,9 +195,9 @@ impl Flow {
         self.key
     }
 
-    /// Whether a SYN begins another connection between the same ends: its sequence number is another one.
-    pub(super) fn is_other_connection(&self, from_lesser: bool, syn: &Tcp<'_>) -> bool {
-        self.direction(from_lesser) == Direction::Received || self.first_sequence != Some(syn.sequence)
+    /// Whether a packet begins another connection between the same ends.
+    pub(super) fn is_other_connection(&self, from_lesser: bool, tcp: &Tcp<'_>) -> bool {
+        self.conversation.is_other(self.direction(from_lesser), tcp)
     }
 
     #[inline]
@@ -210,12 +208,9 @@ impl Flow {
     #[inline]
     pub(super) fn take(&mut self, sight: &Sight, from_lesser: bool, ip: &Ip, tcp: &Tcp<'_>, side: Option<Side>) {
         let direction = self.direction(from_lesser);
-        self.last = self.last.max(sight.at);
+        self.last = sight.at;
         self.packets += 1;
         self.bytes += u64::from(tcp.payload_length);
-        if direction == Direction::Sent && tcp.flags.syn() {
-            self.first_sequence.get_or_insert(tcp.sequence);
-        }
         let seen = self.conversation.take(sight.at, direction, ip, tcp);
         self.retransmissions += u64::from(matches!(seen.what, What::Retransmission(_)));
         if self.side_is_open && !tcp.flags.syn() {
@@ -230,11 +225,24 @@ impl Flow {
         }
     }
 
+    /// Takes word that the packet with this number cannot be delivered, if it is the client's SYN.
+    pub(super) fn undeliverable(&mut self, from_lesser: bool, sequence: u32, word: Undeliverable) {
+        if self.direction(from_lesser) == Direction::Sent && self.first_sequence == Some(sequence) {
+            self.exchanges.undeliverable(word);
+        }
+    }
+
     /// Behind the handshake, its packets tell at which end they were captured, if anything does.
     fn settle_side(&mut self, side: Option<Side>) {
         self.side_is_open = false;
         if side.is_none() {
-            let (side, why) = self.conversation.side();
+            let Four { local, remote } = self.four;
+            let is_one_host = local.ip() == remote.ip() || (local.ip().is_loopback() && remote.ip().is_loopback());
+            let (side, why) = if is_one_host {
+                (Side::Client, "assumed, for both ends are the same host".to_owned())
+            } else {
+                self.conversation.side()
+            };
             self.side = side;
             self.why = Some(why).filter(|why| !why.is_empty());
         }
@@ -275,7 +283,8 @@ impl Flow {
             }
         }
         if let Some(last) = last {
-            self.conversation.forget(last);
+            // In a pipeline, what comes next has begun before this was over.
+            self.conversation.forget(self.exchanges.under_way_since().map_or(last, |since| since.min(last)));
         }
     }
 
@@ -289,6 +298,16 @@ impl Flow {
             self.conversation = self.conversation.clone();
         }
         now
+    }
+
+    /// Bytes held because bytes before them are missing.
+    pub(super) const fn held(&self) -> usize {
+        self.exchanges.held()
+    }
+
+    /// Holds nothing any longer.
+    pub(super) fn let_go(&mut self, now: Timestamp<Realtime>) {
+        self.exchanges.let_go(now);
     }
 
     pub(super) fn expire(&mut self, now: Timestamp<Realtime>) {

@@ -5,6 +5,9 @@
 //! closed it or one has reset it (then it lingers for stragglers), when it has been idle for too long, when its ports are
 //! used anew, or when there are more flows than [`Rules::most_flows`]: then the one goes that has been idle the longest.
 //!
+//! Time is that of the latest packet. Packets of several interfaces may be out of order; one that is earlier by [`Rules::idle`]
+//! or more shows that the clock was set back, and time goes on from there.
+//!
 //! A packet that the capture has twice (loopback shows it leaving and arriving, `any` shows it on several interfaces) counts
 //! once: see `copies`.
 //!
@@ -23,17 +26,20 @@ use std::net::SocketAddr;
 
 pub use flow::Flow;
 
-use super::exchange::{Exchange, Lookups};
+use super::exchange::{Exchange, Lookups, Undeliverable};
 use super::{Direction, Four, Keep, Side};
 use crate::event::DnsTransport;
 use crate::message::dns::{looks_like_dns, overhear};
-use crate::packet::{Ip, Packet, Tcp, Transport, Udp};
+use crate::packet::{Icmp, IcmpMeaning, Ip, Packet, QuotedTransport, Tcp, Transport, Udp};
 use crate::time::{Nanos, Realtime, Timestamp};
 use key::{Key, KeyHasher};
 use recency::Recency;
 
 /// DNS over TCP (RFC 7766).
 const DNS_PORT: u16 = 53;
+/// Bytes that all flows together may hold because bytes before them are missing: a capture of one direction alone, with gaps,
+/// would have each flow hold as much as one may.
+const MOST_HELD_IN_ALL: usize = 32 << 20;
 
 /// How long flows are kept, and how they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +128,8 @@ pub struct Table {
     lookups: Lookups,
     lookups_checked: Timestamp<Realtime>,
     now: Timestamp<Realtime>,
+    /// Bytes that flows hold because bytes before them are missing.
+    held: usize,
     tally: Tally,
 }
 
@@ -140,6 +148,7 @@ impl Table {
             lookups: Lookups::default(),
             lookups_checked: Timestamp::default(),
             now: Timestamp::default(),
+            held: 0,
             tally: Tally::default(),
         }
     }
@@ -153,12 +162,17 @@ impl Table {
     /// Takes the next packet of the capture.
     #[inline]
     pub fn take(&mut self, sight: &Sight, packet: &Packet<'_>, sink: &mut impl Sink) {
-        self.now = self.now.max(sight.at);
+        let is_set_back = self.now.since(sight.at) >= self.rules.idle;
+        self.now = if is_set_back { sight.at } else { self.now.max(sight.at) };
         match &packet.transport {
             Transport::Tcp(tcp) => self.tcp(sight, &packet.ip, tcp, sink),
             Transport::Udp(udp) => self.udp(sight, &packet.ip, udp),
             Transport::Fragment => self.tally.fragments += 1,
-            Transport::Icmp(_) | Transport::Truncated | Transport::Other(_) => self.tally.other += 1,
+            Transport::Icmp(icmp) => {
+                self.tally.other += 1;
+                self.icmp(sight, &packet.ip, icmp);
+            }
+            Transport::Truncated | Transport::Other(_) => self.tally.other += 1,
         }
         self.expire(sink);
     }
@@ -192,6 +206,18 @@ impl Table {
         }
     }
 
+    /// What an error message says belongs to the flow whose packet it quotes.
+    fn icmp(&mut self, sight: &Sight, ip: &Ip, icmp: &Icmp<'_>) {
+        let (IcmpMeaning::Unreachable(why), Some(quoted)) = (icmp.meaning, icmp.quoted) else { return };
+        let QuotedTransport::Tcp { source, destination, sequence } = quoted.transport else { return };
+        let source = SocketAddr::new(quoted.ip.source, source);
+        let (key, from_lesser) = Key::of(source, SocketAddr::new(quoted.ip.destination, destination));
+        let place = self.places.get(&key).copied();
+        if let Some(flow) = place.and_then(|place| self.flows[place].as_deref_mut()) {
+            flow.undeliverable(from_lesser, sequence, Undeliverable { at: sight.at, by: ip.source, why });
+        }
+    }
+
     #[inline]
     fn tcp(&mut self, sight: &Sight, ip: &Ip, tcp: &Tcp<'_>, sink: &mut impl Sink) {
         self.tally.tcp += 1;
@@ -202,7 +228,7 @@ impl Table {
             Some((last, place)) if last == key => Some(place),
             _ => self.places.get(&key).copied(),
         };
-        let is_anew = |flow: &Flow| tcp.flags.syn() && !tcp.flags.ack() && flow.is_other_connection(from_lesser, tcp);
+        let is_anew = |flow: &Flow| flow.is_other_connection(from_lesser, tcp);
         let known = match known {
             Some(place) if self.flows[place].as_deref().is_some_and(is_anew) => {
                 self.end(place, sink);
@@ -219,7 +245,12 @@ impl Table {
             self.tally.tcp -= 1;
             return;
         }
+        self.held -= flow.held();
         flow.take(sight, from_lesser, ip, tcp, self.rules.side);
+        if self.held + flow.held() > MOST_HELD_IN_ALL {
+            flow.let_go(sight.at);
+        }
+        self.held += flow.held();
         if flow.wants_lookup() {
             let Four { local, remote } = flow.four();
             if let Some(lookup) = self.lookups.claim(local.ip(), remote.ip(), sight.at) {
@@ -283,7 +314,8 @@ impl Table {
     #[inline]
     fn expire(&mut self, sink: &mut impl Sink) {
         while let Some((at, place, number)) = self.closed.front().copied() {
-            if self.now.since(at) < self.rules.linger {
+            // What was closed in the future was closed before the clock was set back.
+            if self.now.since(at) < self.rules.linger && at.since(self.now) < self.rules.idle {
                 break;
             }
             self.closed.pop_front();
@@ -313,6 +345,7 @@ impl Table {
         self.places.remove(&flow.key());
         self.free.push(place);
         self.last = None;
+        self.held -= flow.held();
         flow.expire(self.now);
         flow.tell(sink);
         sink.ended(&flow);

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Event, Fact};
+use crate::event::{Event, Fact, FailureCode};
 use crate::message::dns::Record;
-use crate::packet::{Ecn, TcpFlags, TcpOptions};
+use crate::packet::{Ecn, Quoted, TcpFlags, TcpOptions, Unreachable};
 
 /// What the table told: exchanges by flow, flows in the order of their ends, names that were not found.
 #[derive(Default)]
@@ -16,6 +16,10 @@ struct Told {
     ended: Vec<(u64, u64)>,
     unresolved: Vec<String>,
     lookups: u64,
+    /// Why exchanges failed, and when in ms.
+    failures: Vec<(FailureCode, u64)>,
+    /// Why flows are thought to be captured where they are.
+    whys: Vec<String>,
 }
 
 impl Sink for Told {
@@ -26,10 +30,15 @@ impl Sink for Told {
     fn exchange(&mut self, flow: &Flow, exchange: Exchange) {
         let looked_up = exchange.events.iter().any(|event| matches!(event, Event::Learned(Fact::Resolved(_))));
         self.lookups += u64::from(looked_up);
+        self.failures.extend(exchange.events.iter().filter_map(|event| match event {
+            Event::Learned(Fact::Failed(failure)) => Some((failure.code, exchange.ended.as_nanos() / 1_000_000)),
+            _ => None,
+        }));
         self.exchanges.push((flow.number(), exchange.url));
     }
 
     fn ended(&mut self, flow: &Flow) {
+        self.whys.extend(flow.why().map(str::to_owned));
         self.ended.push((flow.number(), flow.packets()));
     }
 
@@ -168,6 +177,59 @@ fn a_flow_ends_when_it_is_closed_idle_begun_anew_or_crowded_out() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_splits_no_flow() {
+    let exchange = |capture: &mut Capture, start: u64| {
+        capture.tcp(start, C, S, TcpFlags::SYN, 0, b"").tcp(start + 1, S, C, TcpFlags::SYN | ACK, 0, b"");
+        capture.tcp(start + 2, C, S, ACK, 1, REQUEST).tcp(start + 3, S, C, ACK, 1, b"HTTP/1.1 204 No\r\n\r\n");
+        capture.tcp(start + 4, C, S, TcpFlags::FIN | ACK, 38, b"").tcp(start + 5, S, C, TcpFlags::FIN | ACK, 20, b"");
+    };
+    let (hour, stray) = (3_600_000, "10.0.0.9:1");
+    // By an hour, by a single packet without a time, by a single packet of a later day.
+    for times in [&[2 * hour, hour][..], &[2 * hour, 0, 2 * hour], &[hour, 30 * hour, hour]] {
+        let mut capture = Capture::new(Rules::default());
+        times.iter().for_each(|time| _ = capture.tcp(*time, stray, S, TcpFlags::SYN, 9, b""));
+        exchange(&mut capture, times[times.len() - 1] + 10);
+        let (told, tally) = capture.over();
+        assert!(told.ended.contains(&(tally.flows, 6)), "{times:?}: {:?}", told.ended);
+    }
+    // What was closed before the clock was set back does not linger until that time comes again.
+    let mut capture = Capture::new(Rules::default());
+    exchange(&mut capture, 2 * hour);
+    capture.tcp(hour, stray, S, TcpFlags::SYN, 9, b"");
+    assert_eq!(capture.told.ended, [(1, 6)]);
+}
+
+#[test]
+fn a_syn_that_is_captured_behind_its_answer_begins_nothing() {
+    let mut capture = Capture::new(Rules::default());
+    capture
+        .tcp(1, S, C, TcpFlags::SYN | ACK, 70, b"")
+        .tcp(1, C, S, TcpFlags::SYN, 0, b"")
+        .tcp(2, C, S, ACK, 1, REQUEST);
+    assert_eq!(capture.over().0.ended, [(1, 3)]);
+}
+
+#[test]
+fn what_flows_hold_together_is_bounded() {
+    let mut capture = Capture::new(Rules::default());
+    let payload = vec![b'x'; 60_000];
+    for port in 1..=100 {
+        let client = format!("10.0.0.1:{port}");
+        capture.tcp(0, &client, S, TcpFlags::SYN, 0, b"");
+        for number in 0..8 {
+            // The first byte is missing.
+            capture.tcp(1, &client, S, ACK, 2 + number * 60_000, &payload);
+        }
+        let held: usize = capture.table.flows.iter().flatten().map(|flow| flow.held()).sum();
+        assert_eq!(held, capture.table.held);
+        assert!(held <= MOST_HELD_IN_ALL, "{port}: {held}");
+    }
+    assert!(capture.table.held > MOST_HELD_IN_ALL / 2);
+    capture.table.finish(&mut capture.told);
+    assert_eq!(capture.table.held, 0);
+}
+
+#[test]
 fn the_client_is_the_one_with_the_syn_or_with_the_higher_port() {
     for (first, flags) in [((C, S), TcpFlags::SYN), ((S, C), TcpFlags::SYN | ACK), ((C, S), ACK), ((S, C), ACK)] {
         let (from, to): (SocketAddr, SocketAddr) = (first.0.parse().unwrap(), first.1.parse().unwrap());
@@ -268,6 +330,64 @@ fn a_lookup_belongs_to_the_first_flow_that_uses_it() {
         // Twelve seconds later it is over, without the capture's end.
         capture.tcp(17_030, C, S, ACK, 0, b"");
         assert_eq!(capture.told.unresolved, expect);
+    }
+}
+
+#[test]
+fn a_syn_that_cannot_be_delivered_fails_with_the_reason() {
+    const SYN: TcpFlags = TcpFlags::SYN;
+    type Reply = Option<(&'static str, &'static str, TcpFlags)>;
+    let refused: Reply = Some((S, C, TcpFlags::RST | ACK));
+    let answered: Reply = Some((S, C, SYN | ACK));
+    let again: Reply = Some((C, S, SYN));
+    let mtu = Unreachable::TooBig { mtu: 1_280 };
+    // Quoted number, reason, what follows, and what becomes of it: the code, and when in ms.
+    for (number, why, then, expect) in [
+        (7, Unreachable::Host, None, Some((FailureCode::ConnectUnreachable, 30))),
+        (7, Unreachable::Network, None, Some((FailureCode::ConnectUnreachable, 30))),
+        (7, Unreachable::Prohibited, again, Some((FailureCode::ConnectUnreachable, 30))),
+        (7, Unreachable::Port, None, Some((FailureCode::ConnectRefused, 30))),
+        (7, Unreachable::Host, refused, Some((FailureCode::ConnectRefused, 40))),
+        (7, Unreachable::Host, answered, None),
+        // A packet of another connection; and one that only has to become smaller.
+        (8, Unreachable::Host, None, Some((FailureCode::ConnectTimeout, 90))),
+        (7, mtu, None, Some((FailureCode::ConnectTimeout, 90))),
+    ] {
+        let mut capture = Capture::new(Rules::default());
+        capture.tcp(10, C, S, SYN, 7, b"");
+        let (client, server): (SocketAddr, SocketAddr) = (C.parse().unwrap(), S.parse().unwrap());
+        let (router, ip) = ("192.0.2.1:0".parse().unwrap(), capture.ip(client, server));
+        let transport = QuotedTransport::Tcp { source: client.port(), destination: server.port(), sequence: number };
+        let icmp = Icmp {
+            message_type: 3,
+            code: 0,
+            meaning: IcmpMeaning::Unreachable(why),
+            quoted: Some(Quoted { ip, transport, payload: &[] }),
+        };
+        let ip = capture.ip(router, client);
+        capture.raw(30, &Packet { ip, transport: Transport::Icmp(icmp) });
+        if let Some((from, to, flags)) = then {
+            capture.tcp(40, from, to, flags, 7, b"");
+        }
+        capture.udp(90, C, S, b"no DNS at all, whatever it is");
+        let (told, _) = capture.over();
+        let expect: Vec<_> = expect.into_iter().collect();
+        assert_eq!(told.failures, expect, "{number} {why:?} {then:?}");
+    }
+}
+
+#[test]
+fn on_one_host_no_side_is_guessed() {
+    for (client, server, expect) in [
+        ("127.0.0.1:40000", "127.0.0.1:80", "same host"),
+        ("10.0.0.1:40000", "10.0.0.1:80", "same host"),
+        (C, S, "16.000 ms later"),
+    ] {
+        let mut capture = Capture::new(Rules::default());
+        capture.tcp(0, client, server, TcpFlags::SYN, 0, b"").tcp(0, server, client, TcpFlags::SYN | ACK, 0, b"");
+        capture.tcp(16, client, server, ACK, 1, b"");
+        let (told, _) = capture.over();
+        assert!(told.whys[0].contains(expect), "{:?}", told.whys);
     }
 }
 

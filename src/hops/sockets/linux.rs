@@ -26,7 +26,7 @@ use super::Arrived;
 use crate::hops::syn::SYN_BYTES;
 use crate::probe::clock;
 use crate::probe::deadline::{Deadline, Ended};
-use crate::probe::kernel::{self, KernelStamp, Stage, StampedSockets};
+use crate::probe::kernel::{self, Departure, KernelStamp, Stage, StampedSockets};
 use crate::target::Interface;
 
 /// The sockets of one search.
@@ -37,6 +37,8 @@ pub(in crate::hops) struct Sockets {
     _port: Socket,
     source: SocketAddr,
     destination: SocketAddr,
+    /// Stamps of probes, taken from the socket as they come: it has no room for those of a whole search.
+    departures: Vec<Departure>,
     _stamps: Option<StampedSockets>,
 }
 
@@ -69,7 +71,7 @@ impl Sockets {
         // Without stamps the user clock serves, and the trace says so.
         let stamps = StampedSockets::keep().ok();
         let _ = kernel::stamp_departures(&raw);
-        Ok(Self { sender, receiver, _port: port, source: local, destination, _stamps: stamps })
+        Ok(Self { sender, receiver, _port: port, source: local, destination, departures: Vec::new(), _stamps: stamps })
     }
 
     /// Where the probes come from, port included.
@@ -81,7 +83,9 @@ impl Sockets {
     pub(in crate::hops) fn send(&mut self, ttl: u8, syn: [u8; SYN_BYTES]) -> io::Result<()> {
         let packet = TcpPacket::new(&syn).ok_or(io::ErrorKind::InvalidInput)?;
         self.sender.set_ttl(ttl)?;
-        self.sender.send_to(packet, self.destination.ip()).map(|_| ())
+        self.sender.send_to(packet, self.destination.ip())?;
+        self.take_departures();
+        Ok(())
     }
 
     /// Waits until something has arrived.
@@ -96,12 +100,15 @@ impl Sockets {
     }
 
     /// When probes left, by their number in the order of sending, as far as the kernel stamped them.
-    pub(in crate::hops) fn departures(&self) -> BTreeMap<usize, KernelStamp> {
-        let mut stamps = Vec::new();
-        let raw = borrow(&self.sender);
-        kernel::acknowledge_stamps(&SockRef::from(&raw), &mut stamps);
-        let left = stamps.into_iter().filter(|stamp| stamp.stage == Stage::Sent);
+    pub(in crate::hops) fn departures(&mut self) -> BTreeMap<usize, KernelStamp> {
+        self.take_departures();
+        let left = self.departures.iter().filter(|stamp| stamp.stage == Stage::Sent);
         left.filter_map(|stamp| Some((usize::try_from(stamp.key).ok()?, stamp.at))).collect()
+    }
+
+    fn take_departures(&mut self) {
+        let raw = borrow(&self.sender);
+        kernel::acknowledge_stamps(&SockRef::from(&raw), &mut self.departures);
     }
 }
 

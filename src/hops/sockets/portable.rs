@@ -35,7 +35,7 @@ impl Sockets {
         match self.0 {}
     }
 
-    pub(in crate::hops) fn departures(&self) -> BTreeMap<usize, KernelStamp> {
+    pub(in crate::hops) fn departures(&mut self) -> BTreeMap<usize, KernelStamp> {
         match self.0 {}
     }
 }

@@ -1,10 +1,13 @@
-//! System calls without a safe wrapper: packet sockets, switching an interface's offloads off, precise waiting, priority.
+//! What the kernel offers without a safe wrapper, or does later than it says: packet sockets, switching an interface's
+//! offloads off, carriers and addresses that come into force, precise waiting, priority.
 
 #![expect(unsafe_code, reason = "packet sockets, ethtool's ioctl, prctl and scheduling classes have no safe wrappers")]
 
 use std::io::{self, IoSliceMut};
 use std::mem::size_of;
+use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -64,6 +67,33 @@ fn ethtool(interface: &str, mut setting: Setting) -> io::Result<u32> {
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     Errno::result(result)?;
     Ok(setting.value)
+}
+
+/// Waits until packets for a new IPv6 address are delivered. A worker of the kernel's sees to that some time after the address
+/// is there; until then they are dropped. For an address of the calling thread's namespace.
+pub(super) fn await_delivery(address: Ipv6Addr) -> io::Result<()> {
+    /// A worker takes microseconds, and on a busy machine some milliseconds.
+    const PAUSE: Duration = Duration::from_micros(200);
+    const TRIES: u32 = 25_000;
+    for _ in 0..TRIES {
+        if delivers(&std::fs::read_to_string("/proc/thread-self/net/ipv6_route")?, address) {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+/// Whether a table of routes has one that delivers packets for this address (`net/ipv6/route.c`: destination and length, source
+/// and length, next hop, metric, references, uses, flags, interface; all hexadecimal).
+fn delivers(routes: &str, address: Ipv6Addr) -> bool {
+    /// `RTF_LOCAL`.
+    const LOCAL: u32 = 0x8000_0000;
+    let destination = format!("{:032x}", address.to_bits());
+    routes.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>()).any(|fields| {
+        let flags = fields.get(8).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+        fields.starts_with(&[destination.as_str(), "80"]) && flags.is_some_and(|flags| flags & LOCAL != 0)
+    })
 }
 
 /// A socket that gets every frame which arrives at one interface, and none that leaves it.
@@ -159,4 +189,29 @@ pub(super) fn wake_exactly() -> io::Result<()> {
     // SAFETY: PR_SET_TIMERSLACK takes a number.
     let result = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64) };
     Errno::result(result).map(drop).map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_delivered_once_a_route_says_so() {
+        let nothing = "00000000000000000000000000000000";
+        let route = |address: &str, length: &str, flags: &str| {
+            format!("{address} {length} {nothing} 00 {nothing} 00000000 00000002 00000000 {flags}    wire0\n")
+        };
+        let ours = "fd77697265fa00010000000000000001";
+        for (routes, expect) in [
+            (String::new(), false),
+            (route(ours, "80", "80200001"), true),
+            (route(nothing, "00", "00200200") + &route(ours, "80", "80200001"), true),
+            // The network that it is in, another address, and a way to it that leads elsewhere.
+            (route("fd77697265fa00010000000000000000", "40", "00000001"), false),
+            (route("fd77697265fa00010000000000000002", "80", "80200001"), false),
+            (route(ours, "80", "00000001"), false),
+        ] {
+            assert_eq!(delivers(&routes, "fd77:6972:65fa:1::1".parse().unwrap()), expect, "{routes}");
+        }
+    }
 }

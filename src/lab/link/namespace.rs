@@ -138,11 +138,17 @@ impl Namespace {
     pub fn address(&self, interface: &str, address: Prefix) -> Result<(), NamespaceError> {
         let doing = format!("give {interface} the address {address}");
         let index = self.index(interface, &doing)?;
-        self.ask(doing, async |netlink| {
+        self.ask(doing.clone(), async |netlink| {
             let mut request = netlink.address().add(index, address.address(), address.length());
             request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
             request.execute().await
-        })
+        })?;
+        match address.address() {
+            IpAddr::V4(_) => Ok(()),
+            IpAddr::V6(own) => {
+                self.run(|| kernel::await_delivery(own))?.map_err(|source| NamespaceError::Netlink { doing, source })
+            }
+        }
     }
 
     /// Sends packets for a network to a router that is reached directly.

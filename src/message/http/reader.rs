@@ -229,14 +229,27 @@ impl<R: Role> Reader<R> {
             up(Item::Began);
         }
         let before = buffer.len();
-        buffer.extend_from_slice(&bytes[..bytes.len().min(LONGEST_HEAD + 1 - before)]);
-        if !R::begins(buffer) {
-            return Err(not_http(buffer));
-        }
-        let Some(length) = end_of_head(buffer, before) else {
-            return if buffer.len() > LONGEST_HEAD { Err(Fault::HeadTooLong) } else { Ok(&[]) };
+        let more = &bytes[..bytes.len().min(LONGEST_HEAD + 1 - before)];
+        // A head in one piece is read where it lies: a packet may hold a whole pipeline of them.
+        let text = if before == 0 {
+            more
+        } else {
+            buffer.extend_from_slice(more);
+            buffer.as_slice()
         };
-        let head = R::parse(&buffer[..length]).ok_or_else(|| not_http(buffer))?;
+        if !R::begins(text) {
+            return Err(not_http(text));
+        }
+        let Some(length) = end_of_head(text, before) else {
+            if text.len() > LONGEST_HEAD {
+                return Err(Fault::HeadTooLong);
+            }
+            if before == 0 {
+                buffer.extend_from_slice(more);
+            }
+            return Ok(&[]);
+        };
+        let head = R::parse(&text[..length]).ok_or_else(|| not_http(text))?;
         let follows = self.role.follows(&head);
         up(Item::Head(head));
         self.state = match follows? {

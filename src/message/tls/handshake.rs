@@ -30,13 +30,14 @@ pub struct Handshake {
     have: usize,
     body: Vec<u8>,
     left: usize,
+    is_lost: bool,
 }
 
 impl Handshake {
     /// Takes the bytes of handshake records and says which messages became complete.
     pub fn take(&mut self, bytes: &[u8], mut up: impl FnMut(Message)) {
         let mut rest = bytes;
-        while !rest.is_empty() {
+        while !rest.is_empty() && !self.is_lost {
             if self.have < HEADER {
                 let (part, behind) = rest.split_at(rest.len().min(HEADER - self.have));
                 rest = behind;
@@ -57,6 +58,11 @@ impl Handshake {
                 self.body = Vec::new();
             }
         }
+    }
+
+    /// Bytes are missing: the message that they belong to cannot be read, and where the next one begins is unknown.
+    pub fn lose(&mut self) {
+        *self = Self { is_lost: true, ..Self::default() };
     }
 
     /// How much of the message under way is worth keeping.
@@ -126,6 +132,17 @@ mod tests {
             handshake.take(&[0; 10_000], |_| ());
             assert!(handshake.body.len() <= LONGEST_HELLO);
         }
+    }
+
+    #[test]
+    fn behind_missing_bytes_nothing_is_made_up() {
+        let hello = message(2, &server_hello(&[1; 32], &[]));
+        let (mut handshake, mut read) = (Handshake::default(), Vec::new());
+        handshake.take(&hello[..30], |message| read.push(message));
+        handshake.lose();
+        // Bytes of another message, which would complete the first one.
+        handshake.take(&[0x13; 200], |message| read.push(message));
+        assert_eq!((read, handshake.body.len()), (vec![], 0));
     }
 
     proptest! {

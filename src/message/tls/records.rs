@@ -1,5 +1,8 @@
 //! The framing of TLS records (RFC 8446 §5.1): five bytes of header, then as many as they say.
 //!
+//! Where bytes are missing that held a header, the framing is lost until a piece begins with a header again: senders begin
+//! packets with records, and the chance that encrypted bytes look like a header is one in a million.
+//!
 //! Deliberately absent: keeping anything but a header that is not complete.
 
 /// Bytes of a record's header.
@@ -53,6 +56,8 @@ pub enum RecordItem<'b> {
     Bytes(&'b [u8]),
     /// The last byte.
     Ended(Record),
+    /// Bytes of which nobody knows to which records they belong.
+    Unframed,
 }
 
 /// The bytes are no TLS records.
@@ -66,6 +71,7 @@ pub struct Records {
     header: [u8; HEADER],
     have: usize,
     under_way: Option<(Record, usize)>,
+    is_adrift: bool,
 }
 
 impl Records {
@@ -79,12 +85,19 @@ impl Records {
         }
     }
 
-    /// Takes all bytes and says what came up in them.
+    /// Takes all bytes, a piece that one packet brought, and says what came up in them.
     ///
     /// # Errors
     /// If a header is none; the reader is of no use then.
     pub fn take<'b>(&mut self, bytes: &'b [u8], mut up: impl FnMut(RecordItem<'b>)) -> Result<(), NotTls> {
         let mut rest = bytes;
+        if self.is_adrift {
+            if bytes.first_chunk().is_none_or(|header| parse(*header).is_none()) {
+                up(RecordItem::Unframed);
+                return Ok(());
+            }
+            self.is_adrift = false;
+        }
         while !rest.is_empty() {
             if let Some((record, left)) = &mut self.under_way {
                 let (part, behind) = rest.split_at(rest.len().min(*left));
@@ -103,7 +116,7 @@ impl Records {
             self.have += part.len();
             if self.have == HEADER {
                 self.have = 0;
-                let record = self.parse().ok_or(NotTls)?;
+                let record = parse(self.header).ok_or(NotTls)?;
                 up(RecordItem::Began(record));
                 if record.length == 0 {
                     up(RecordItem::Ended(record));
@@ -115,28 +128,36 @@ impl Records {
         Ok(())
     }
 
-    /// Passes over bytes that nobody saw, and says whether they held the end of the record under way.
-    ///
-    /// # Errors
-    /// Unless they are all inside that record: where the next one begins is unknown.
-    pub fn skip(&mut self, length: u64, mut up: impl FnMut(RecordItem<'static>)) -> Result<(), NotTls> {
-        let Some((record, left)) = &mut self.under_way else { return Err(NotTls) };
-        match usize::try_from(length) {
-            Ok(length) if length < *left => *left -= length,
-            Ok(length) if length == *left => {
-                up(RecordItem::Ended(*record));
-                self.under_way = None;
+    /// Passes over bytes that nobody saw, and says whether they held the end of the record under way. Where they are not all
+    /// inside that record, the framing is lost.
+    pub fn skip(&mut self, length: u64, mut up: impl FnMut(RecordItem<'static>)) {
+        if let Some((record, left)) = &mut self.under_way {
+            match usize::try_from(length) {
+                Ok(length) if length < *left => {
+                    *left -= length;
+                    return;
+                }
+                Ok(length) => self.is_adrift = length > *left,
+                Err(_) => self.is_adrift = true,
             }
-            _ => return Err(NotTls),
+            up(RecordItem::Ended(*record));
+            self.under_way = None;
+        } else {
+            self.is_adrift = true;
         }
-        Ok(())
+        self.have = 0;
+        if self.is_adrift {
+            up(RecordItem::Unframed);
+        }
     }
+}
 
-    fn parse(&self) -> Option<Record> {
-        let [content, major, _, high, low] = self.header;
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        let content = ContentType::from_byte(content)?;
-        (major == 3 && length <= LONGEST).then_some(Record { content, length })
+const fn parse(header: [u8; HEADER]) -> Option<Record> {
+    let [content, major, minor, high, low] = header;
+    let length = u16::from_be_bytes([high, low]) as usize;
+    match ContentType::from_byte(content) {
+        Some(content) if major == 3 && minor <= 4 && length <= LONGEST => Some(Record { content, length }),
+        _ => None,
     }
 }
 
@@ -158,6 +179,7 @@ mod tests {
             records.take(piece, |item| match item {
                 RecordItem::Began(_) => body.clear(),
                 RecordItem::Bytes(bytes) => body.extend_from_slice(bytes),
+                RecordItem::Unframed => body.clear(),
                 RecordItem::Ended(record) => {
                     assert_eq!(record.length, body.len());
                     read.push((record.content, body.clone()));
@@ -183,15 +205,25 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_inside_a_record_is_passed_over() {
+    fn a_hole_inside_a_record_is_passed_over_and_behind_another_one_a_packet_begins_anew() {
+        let alert = Record { content: ContentType::Alert, length: 2 };
+        let content = Record { content: ContentType::ApplicationData, length: 100 };
         let mut records = Records::default();
         records.take(&record(23, &[0; 100])[..50], |_| ()).unwrap();
-        let mut ends = 0;
-        for length in [10, 45] {
-            records.skip(length, |_| ends += 1).unwrap();
+        let mut said = Vec::new();
+        for length in [10, 45, 1] {
+            records.skip(length, |item| said.push(item));
         }
-        assert_eq!(ends, 1);
-        assert_eq!(records.skip(1, |_| ()), Err(NotTls));
+        assert_eq!(said, [RecordItem::Ended(content), RecordItem::Unframed]);
+        for (piece, expect) in [(&[23, 3, 3][..], None), (b"whatever it is", None), (&[21, 3, 3, 0, 2], Some(alert))] {
+            let mut said = Vec::new();
+            records.take(piece, |item| said.push(item)).unwrap();
+            assert_eq!(said, [expect.map_or(RecordItem::Unframed, RecordItem::Began)], "{piece:?}");
+        }
+        // Across the end of a record: that it has ended is known.
+        let mut said = Vec::new();
+        records.skip(900, |item| said.push(item));
+        assert_eq!(said, [RecordItem::Ended(alert), RecordItem::Unframed]);
     }
 
     proptest! {

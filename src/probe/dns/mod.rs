@@ -55,6 +55,11 @@ pub(crate) enum Addresses {
     Asked(Lookup),
 }
 
+/// The name servers that this machine is configured to ask.
+pub(crate) fn configured_servers() -> Vec<SocketAddr> {
+    System::load().servers
+}
+
 impl Resolver {
     /// Reads the system's configuration. DNS over TLS and HTTPS need `tls`.
     pub(crate) fn new(resolution: Resolution, interface: Option<Interface>, tls: Option<TlsClient>) -> Self {

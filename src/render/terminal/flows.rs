@@ -1,17 +1,20 @@
 //! The flows of a capture, a row each, the slowest first, as the caller has sorted them.
 //!
-//! A row shows the slowest request of its flow. Times are milliseconds; what did not happen is a dash.
+//! A row shows the slowest request of its flow. Times are milliseconds; what did not happen is a dash. Where names have no
+//! room beside the numbers, they stand on a line of their own below: no number is cut for a name.
 
-use super::Style;
 use super::line::{Line, Paint, clip_middle, columns};
+use super::{Glyphs, Style};
 use crate::render::length::millis;
 use crate::time::{Realtime, Timestamp};
 use crate::trace::{Phase, Trace};
 
 /// The phases that have a column.
 const PHASES: [Phase; 5] = [Phase::Dns, Phase::Connect, Phase::Tls, Phase::Wait, Phase::Receive];
-/// Names are not cut shorter than this.
-const LEAST_NAME: usize = 12;
+/// Names with less room than this stand on a line of their own.
+const LEAST_NAME: usize = 40;
+/// What names are.
+const NAMES: &str = "host, client → server; ms";
 /// Blanks between columns.
 const GAP: usize = 2;
 
@@ -42,14 +45,28 @@ impl FlowRow<'_> {
         [self.number.map_or("–".to_owned(), |number| number.to_string()), time]
     }
 
-    fn name(&self) -> String {
-        let ends = self.ends.as_ref().map(|(client, server)| format!("{client} → {server}"));
-        match (ends, self.host) {
+    /// Names, from the one that says most to the one that takes the least room.
+    fn names(&self) -> Vec<String> {
+        match (&self.ends, self.host) {
             // An address that stands in the server's place already says nothing new.
-            (Some(ends), Some(host)) if !ends.contains(host) => format!("{ends} {host}"),
-            (Some(ends), _) => ends,
-            (None, host) => host.unwrap_or("?").to_owned(),
+            (Some((client, server)), Some(host)) if !server.contains(host) => {
+                vec![format!("{host}  {client} → {server}"), format!("{host} → {server}"), host.to_owned()]
+            }
+            (Some((client, server)), _) => vec![format!("{client} → {server}"), format!("→ {server}")],
+            (None, host) => vec![host.unwrap_or("?").to_owned()],
         }
+    }
+
+    /// The name that says most in so many columns.
+    fn name(&self, room: usize, glyphs: Glyphs) -> String {
+        let mut shortest = String::new();
+        for name in self.names() {
+            shortest = glyphs.spell(&name);
+            if columns(&shortest) <= room {
+                return shortest;
+            }
+        }
+        clip_middle(&shortest, room, glyphs)
     }
 
     /// Lengths, requests, retransmissions.
@@ -84,30 +101,34 @@ pub fn flow_table(rows: &[FlowRow<'_>], style: &Style) -> String {
     let starts: Vec<[String; 2]> = rows.iter().map(FlowRow::start).collect();
     let numbers = starts.iter().map(|[number, _]| columns(number)).max().unwrap_or(0).max(columns("flow"));
     let times = starts.iter().map(|[_, time]| columns(time)).max().unwrap_or(0);
-    let names: Vec<String> = rows.iter().map(|row| style.glyphs.spell(&row.name())).collect();
-    let before = numbers + GAP + times + GAP;
-    let longest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
+    let longest = rows.iter().map(|row| columns(&row.name(usize::MAX, style.glyphs))).max().unwrap_or(0);
+    let longest = longest.max(columns(NAMES));
     let failures = rows.iter().filter_map(|row| failure(row)).map(|words| columns(&words)).max().unwrap_or(0);
-    let taken = before + widths.iter().sum::<usize>() + failures;
-    let room = style.width.saturating_sub(taken).max(LEAST_NAME).min(longest);
+    let taken = numbers + GAP + times + GAP + widths.iter().sum::<usize>() + failures;
+    let room = style.width.saturating_sub(taken).min(longest);
+    let placing = if room < LEAST_NAME.min(longest) { Placing::Below } else { Placing::Beside { room } };
 
-    let mut header = Line::new(*style)
-        .with(Paint::Dim, format!("{:>numbers$}", "flow"))
-        .with(Paint::Dim, "  time (UTC)")
-        .pad_to(before)
-        .with(Paint::Dim, "client → server, ms")
-        .pad_to(before + room);
+    let mut out = String::new();
+    let mut header = Line::new(*style).with(Paint::Dim, format!("{:>numbers$}", "flow"));
+    if let Placing::Beside { room } = placing {
+        let before = numbers + GAP + times + GAP;
+        header = header.with(Paint::Dim, "  time (UTC)").pad_to(before).with(Paint::Dim, NAMES).pad_to(before + room);
+    }
     for (column, width) in kept.iter().zip(&widths) {
         header.add(paint_of(*column), format!("{:>width$}", headers[*column]));
     }
-    let mut out = String::new();
     header.write_to(&mut out);
-    for (((row, cells), [number, time]), name) in rows.iter().zip(&cells).zip(&starts).zip(&names) {
-        let mut line = Line::new(*style)
-            .with(Paint::Dim, format!("{number:>numbers$}  {time}"))
-            .pad_to(before)
-            .with(Paint::Plain, clip_middle(name, room, style.glyphs))
-            .pad_to(before + room);
+    if placing == Placing::Below {
+        let below = Line::new(*style).pad_to(numbers + GAP).with(Paint::Dim, format!("time (UTC), {NAMES}"));
+        below.write_to(&mut out);
+    }
+    for ((row, cells), [number, time]) in rows.iter().zip(&cells).zip(&starts) {
+        let mut line = Line::new(*style).with(Paint::Dim, format!("{number:>numbers$}"));
+        if let Placing::Beside { room } = placing {
+            let before = numbers + GAP + times + GAP;
+            line = line.with(Paint::Dim, format!("  {time}")).pad_to(before);
+            line = line.with(Paint::Plain, row.name(room, style.glyphs)).pad_to(before + room);
+        }
         for (column, width) in kept.iter().zip(&widths) {
             let paint = match headers[*column] {
                 "total" => Paint::Strong,
@@ -120,8 +141,23 @@ pub fn flow_table(rows: &[FlowRow<'_>], style: &Style) -> String {
             line.add(Paint::Bad, words);
         }
         line.write_to(&mut out);
+        if placing == Placing::Below {
+            let before = numbers + GAP + times + GAP;
+            let room = style.width.saturating_sub(before).max(1);
+            let below = Line::new(*style).pad_to(numbers + GAP).with(Paint::Dim, time).pad_to(before);
+            below.with(Paint::Plain, row.name(room, style.glyphs)).write_to(&mut out);
+        }
     }
     out
+}
+
+/// Where names stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placing {
+    /// Before the numbers, in so many columns.
+    Beside { room: usize },
+    /// On a line of their own.
+    Below,
 }
 
 fn failure(row: &FlowRow<'_>) -> Option<String> {
@@ -136,7 +172,7 @@ fn paint_of(column: usize) -> Paint {
 mod tests {
     use super::*;
     use crate::render::sample;
-    use crate::render::terminal::{Colour, Glyphs};
+    use crate::render::terminal::Colour;
 
     fn style(width: usize) -> Style {
         Style { width, glyphs: Glyphs::Ascii, colour: Colour::Never }
@@ -157,13 +193,17 @@ mod tests {
                 retransmissions: 3,
             })
             .collect();
-        for width in [200, 100, 80, 20] {
+        for (width, lines_each) in [(200, 1), (100, 2), (80, 2), (20, 2)] {
             let text = flow_table(&rows, &style(width));
-            assert_eq!(text.lines().count(), rows.len() + 1);
+            assert_eq!(text.lines().count(), (rows.len() + 1) * lines_each, "{text}");
             assert!(text.is_ascii() && text.lines().all(|line| line.len() <= width), "{text}");
         }
         let text = flow_table(&rows, &style(200));
-        assert!(text.contains("192.0.2.1:40000 -> 198.51.100.7:443 a-rather-long-name.example.com"), "{text}");
+        assert!(text.contains("a-rather-long-name.example.com  192.0.2.1:40000 -> 198.51.100.7:443"), "{text}");
+        let narrow = flow_table(&rows[..1], &style(80));
+        assert!(narrow.contains("a-rather-long-name.example.com"), "{narrow}");
+        let total = rows[0].slowest.map(|trace| millis(trace.total())).expect("a trace");
+        assert!(narrow.lines().nth(2).is_some_and(|numbers| numbers.contains(&total)), "{narrow}");
         assert_eq!(flow_table(&[], &style(80)), "no flows\n");
     }
 

@@ -95,7 +95,6 @@ fn hops_are_a_table_below_the_waterfall() {
 #[test]
 fn packets_are_listed_where_that_was_asked_for() {
     let expect = [
-        "          eth0",
         "      +0.000 ms  → S      0 B  seq 0 ack 0      win 64240",
         "     +16.000 ms  ← SA     0 B  seq 0 ack 1      win 64240",
         "     +16.041 ms  → PA    89 B  seq 1 ack 1      win 64240",

@@ -15,16 +15,18 @@ pub(super) fn lines(wire: &Wire, style: Style) -> Vec<Line> {
     }
     let (sent, received) = (&wire.sent, &wire.received);
     let amounts = (sent.packets, bytes(sent.bytes), received.packets, bytes(received.bytes));
-    let amounts = format!("{} packets sent ({}), {} received ({})", amounts.0, amounts.1, amounts.2, amounts.3);
+    let packets = if sent.packets == 1 { "packet" } else { "packets" };
+    let amounts = format!("{} {packets} sent ({}), {} received ({})", amounts.0, amounts.1, amounts.2, amounts.3);
     paragraph = paragraph.part(Paint::Plain, amounts);
-    for (count, what) in [
-        (both(wire, |counts| counts.retransmitted), "retransmitted"),
-        (both(wire, |counts| counts.out_of_order), "out of order"),
-        (both(wire, |counts| counts.duplicate_acks), "duplicate ACKs"),
-        (both(wire, |counts| counts.zero_windows), "zero windows"),
-        (wire.dropped.unwrap_or(0), "lost by the capture"),
+    for (count, [one, many]) in [
+        (both(wire, |counts| counts.retransmitted), ["retransmitted"; 2]),
+        (both(wire, |counts| counts.out_of_order), ["out of order"; 2]),
+        (both(wire, |counts| counts.duplicate_acks), ["duplicate ACK", "duplicate ACKs"]),
+        (both(wire, |counts| counts.zero_windows), ["zero window", "zero windows"]),
+        (wire.dropped.unwrap_or(0), ["lost by the capture"; 2]),
     ] {
         if count > 0 {
+            let what = if count == 1 { one } else { many };
             paragraph = paragraph.part(Paint::Warn, format!("{count} {what}"));
         }
     }

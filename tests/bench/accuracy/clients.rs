@@ -44,6 +44,8 @@ pub(crate) struct Said {
     /// Its own port: which connection it speaks of.
     pub(crate) port: u16,
     pub(crate) phases: Phases,
+    /// How wrong it says that each may be; curl says nothing.
+    pub(crate) bounds: Phases,
 }
 
 const CURL_SAYS: &str = "%{local_port} %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}";
@@ -79,13 +81,14 @@ fn wirefall(text: &str) -> Result<Said, Problem> {
     let trace: Value = serde_json::from_str(text)?;
     let local = trace["connect"]["local"].as_str().ok_or("the trace has no connect.local")?;
     let port = local.parse::<std::net::SocketAddr>()?.port();
-    let mut phases = Phases::new();
+    let (mut phases, mut bounds) = (Phases::new(), Phases::new());
     for phase in trace["phases"].as_array().ok_or("the trace has no phases")? {
         let known = crate::judge::PHASES.into_iter().find(|name| phase["phase"] == *name);
         phases.extend(known.zip(phase["duration_ns"].as_u64()));
+        bounds.extend(known.zip(phase["error_ns"].as_u64()));
     }
     phases.extend(trace["total_ns"].as_u64().map(|total| ("total", total)));
-    Ok(Said { port, phases })
+    Ok(Said { port, phases, bounds })
 }
 
 /// curl's times are cumulative, in seconds with six digits; it does not say when the request had left.
@@ -103,7 +106,7 @@ fn curl(text: &str) -> Result<Said, Problem> {
         ("receive", between(first, total)?),
         ("total", between(resolved, total)?),
     ]);
-    Ok(Said { port: port.parse()?, phases })
+    Ok(Said { port: port.parse()?, phases, bounds: Phases::new() })
 }
 
 fn micros(seconds: &str) -> Result<u64, Problem> {

@@ -65,7 +65,16 @@ impl Tap {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)?;
         self.child.wait()?;
-        Ok(self.file)
+        Ok(self.file.clone())
+    }
+}
+
+/// Where something fails in the middle, nobody is left capturing.
+impl Drop for Tap {
+    fn drop(&mut self) {
+        // After `stop` it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -95,8 +104,9 @@ impl Boundaries {
     }
 }
 
-/// Phases of every connection, by the client's port and in the order of time (a port may come again).
-pub(crate) type Verdicts = HashMap<u16, VecDeque<Phases>>;
+/// Phases of every connection, by the client's port and in the order of time (a port may come again); `None` where not all of
+/// its boundaries were seen.
+pub(crate) type Verdicts = HashMap<u16, VecDeque<Option<Phases>>>;
 
 /// Reads a capture with tshark.
 pub(crate) fn judge(capture: &Path, secrets: &Path) -> Result<Verdicts, Problem> {
@@ -154,7 +164,7 @@ pub(crate) fn judge(capture: &Path, secrets: &Path) -> Result<Verdicts, Problem>
     }
     let mut verdicts = Verdicts::new();
     for (port, seen) in connections.into_values() {
-        verdicts.entry(port).or_default().extend(seen.phases());
+        verdicts.entry(port).or_default().push_back(seen.phases());
     }
     Ok(verdicts)
 }

@@ -4,7 +4,7 @@
 //! alone; own capture) and `curl -w` take turns at requests whose server delays vary: on an idle machine, and with a busy
 //! loop on every core. tcpdump takes the packets at the client's interface and tshark says, with the clients' TLS secrets,
 //! where each phase began and ended: an independent judge. The table has the error of every phase: its median, and the 99th
-//! percentile and maximum of its size. All clients and the judge see the same connections, so noise of the machine that
+//! percentile and maximum of its size; below it, how many lie outside the bounds that wirefall itself states. All clients and the judge see the same connections, so noise of the machine that
 //! delays packets does not count; noise that delays a client's own reading of its clock does.
 //!
 //! Needs root or user namespaces, and tcpdump, tshark and curl.
@@ -101,9 +101,15 @@ impl Load {
     }
 }
 
-/// Errors in nanoseconds of every client and phase, and how many requests the judge could not tell.
+/// A stamp inside the stack and one at the interface are of different instants: what lies this close outside of stated
+/// bounds is within them.
+const SAME_INSTANT: u64 = 20_000;
+
+/// Errors in nanoseconds of every client and phase, how many phases were given bounds and how many of those lie outside, and
+/// how many requests the judge could not tell.
 struct Errors {
     of: HashMap<(&'static str, &'static str), Vec<i64>>,
+    bounded: HashMap<&'static str, (usize, usize)>,
     untold: usize,
 }
 
@@ -121,15 +127,20 @@ fn measure(errand: &Errand, requests: usize, home: &Path) -> Result<Errors, Prob
     }
     let capture = tap.stop()?;
     let mut verdicts = judge(&capture, &errand.secrets)?;
-    let mut errors = Errors { of: HashMap::new(), untold: 0 };
+    let mut errors = Errors { of: HashMap::new(), bounded: HashMap::new(), untold: 0 };
     for (client, said) in said {
-        let Some(truth) = verdicts.get_mut(&said.port).and_then(std::collections::VecDeque::pop_front) else {
+        let Some(truth) = verdicts.get_mut(&said.port).and_then(|of_port| of_port.pop_front()?) else {
             errors.untold += 1;
             continue;
         };
         for phase in PHASES {
-            let (Some(said), Some(true_length)) = (said.phases.get(phase), truth.get(phase)) else { continue };
-            let error = i64::try_from(*said)? - i64::try_from(*true_length)?;
+            let (Some(length), Some(true_length)) = (said.phases.get(phase), truth.get(phase)) else { continue };
+            let error = i64::try_from(*length)? - i64::try_from(*true_length)?;
+            if let Some(bound) = said.bounds.get(phase) {
+                let (all, outside) = errors.bounded.entry(client.name()).or_default();
+                *all += 1;
+                *outside += usize::from(error.unsigned_abs() > bound + SAME_INSTANT);
+            }
             errors.of.entry((client.name(), phase)).or_default().push(error);
         }
     }
@@ -153,6 +164,12 @@ fn write(table: &mut String, load: Load, errors: &Errors) {
             };
         }
         let _ = writeln!(table);
+    }
+    for client in Client::ALL {
+        if let Some((all, outside)) = errors.bounded.get(client.name()) {
+            let _ =
+                writeln!(table, "{}: {outside} of {all} phases lie outside the bounds that it states", client.name());
+        }
     }
     if errors.untold > 0 {
         let _ = writeln!(table, "{} requests whose packets the judge did not see in full are left out", errors.untold);

@@ -286,3 +286,46 @@ fn another_protocol_inside_is_not_called_https() {
         .resets(130, Direction::Received)
         .check(&["? tls://example.com:853/ @100 connect:20 tls:10 tls.reset"]);
 }
+
+#[test]
+fn of_packets_that_were_cut_the_phases_stay() {
+    use Direction::{Received, Sent};
+    let hello = client_hello("example.com", &["h2", "http/1.1"]);
+    let answer = [modern([0x13, 2]), record(20, &[1]), hidden(3_000)].concat();
+    let done = [record(20, &[1]), hidden(4 + 48 + 17)].concat();
+    let exchange = [(152, Sent, hidden(200)), (190, Received, hidden(1_000)), (195, Received, hidden(5_000))];
+    let more = [(300, Sent, hidden(200)), (340, Received, hidden(900))];
+    let alert = [(5_000, Received, hidden(19))];
+    let modern =
+        [&[(125, Sent, hello.clone()), (145, Received, answer), (150, Sent, done)][..], &exchange, &more, &alert]
+            .concat();
+    let key = [record(22, &message(16, &[4; 33])), record(20, &[1]), record(22, &[0; 40])].concat();
+    let older = server_hello([0xc0, 0x2f], &[], &[9, 9], 1);
+    let answer = [older, record(22, &message(11, &[5; 2_000]))].concat();
+    let last = [record(22, &message(4, &[6; 200])), record(20, &[1]), record(22, &[0; 40])].concat();
+    let older =
+        [&[(125, Sent, hello), (145, Received, answer), (147, Sent, key), (150, Received, last)][..], &exchange, &more]
+            .concat();
+    for (packets, kept, url, version) in [
+        (&modern, 30, "tls://10.0.0.2:443/", None),
+        (&modern, 70, "tls://10.0.0.2:443/", Some("TLSv1.3")),
+        (&modern, 200, "https://example.com/", Some("TLSv1.3")),
+        (&older, 30, "tls://10.0.0.2:443/", None),
+        (&older, 70, "tls://10.0.0.2:443/", Some("TLSv1.2")),
+        (&older, 200, "https://example.com/", Some("TLSv1.2")),
+    ] {
+        let script = packets.iter().fold(Script::new(443).open(), |script, (millis, direction, payload)| {
+            script.cut(*millis, *direction, payload, kept)
+        });
+        let done = script.over();
+        let expect = [
+            format!("? {url} @100 connect:20 tls:30 send:2 wait:38 receive:5"),
+            format!("? {url} @300 send:0 wait:40 receive:0 reused"),
+        ];
+        assert_eq!(done.iter().map(short).collect::<Vec<_>>(), expect, "{kept}");
+        let tls = trace(&done[0]).tls.unwrap();
+        assert_eq!(tls.client_hello.zip(tls.server_hello), Some((Nanos::from_millis(25), Nanos::from_millis(45))));
+        let session = tls.session;
+        assert_eq!(session.map(|session| session.version).as_deref(), version, "{kept}");
+    }
+}

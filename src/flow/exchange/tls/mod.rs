@@ -15,12 +15,19 @@
 //! - Where the client offered HTTP/2: records of the length of its control frames, so that the acknowledgement of the
 //!   server's SETTINGS is not taken for the next request.
 //!
+//! # What the capture cut
+//! With a short snaplen, hellos and whole records are missing. Where the framing is lost it is taken up again with a packet
+//! that begins with a record ([`Records`]). If what the server chose cannot be read, version and cipher are absent; the
+//! handshake is over with a client's record of the length of a Finished, or else, once the client sends content, it was over
+//! with the packet before.
+//!
 //! # Limits
 //! Padding (RFC 8446 §5.4) hides all lengths. Of HTTP/2 streams that overlap only the outer ends are seen. ALPN's result is
 //! encrypted in TLS 1.3: it is absent.
 //!
 //! Deliberately absent: decryption.
 
+mod alert;
 mod shared;
 
 use super::Stamp;
@@ -80,6 +87,8 @@ impl Tls {
                 Bytes::Content | Bytes::Doubtful => shared.flights.client(at.begin, at.end, at.seen, context),
                 Bytes::Ignored => {}
             },
+            RecordItem::Unframed if shared.is_ready => shared.flights.client(at.begin, at.end, at.seen, context),
+            RecordItem::Unframed => {}
             RecordItem::Ended(record) => {
                 match record.content {
                     ContentType::ChangeCipherSpec => *is_encrypted |= shared.shows_types(),
@@ -93,7 +102,15 @@ impl Tls {
             }
         };
         let read = records.take(piece.bytes, &mut up);
-        let read = read.and_then(|()| if piece.missing > 0 { records.skip(piece.missing, &mut up) } else { Ok(()) });
+        if piece.missing > 0 {
+            records.skip(piece.missing, &mut up);
+            handshake.lose();
+            if *bytes == Bytes::Clear {
+                // The first record in clear text is the ClientHello, even if nobody can read it.
+                shared.seen.client_hello.get_or_insert(piece.seen);
+            }
+        }
+        shared.went_on(piece.seen);
         read.map_err(|_| self.lose(context))
     }
 
@@ -115,6 +132,10 @@ impl Tls {
                 Bytes::Doubtful => shared.doubt.went_on(piece.delivered),
                 Bytes::Ignored => {}
             },
+            RecordItem::Unframed if shared.is_ready => {
+                shared.flights.server(piece.offset, piece.seen, piece.delivered, context);
+            }
+            RecordItem::Unframed => {}
             RecordItem::Ended(record) => {
                 match record.content {
                     ContentType::ChangeCipherSpec => *is_encrypted |= shared.shows_types(),
@@ -128,12 +149,20 @@ impl Tls {
             }
         };
         let read = records.take(piece.bytes, &mut up);
-        let read = read.and_then(|()| if piece.missing > 0 { records.skip(piece.missing, &mut up) } else { Ok(()) });
+        if piece.missing > 0 {
+            records.skip(piece.missing, &mut up);
+            handshake.lose();
+        }
+        shared.went_on(piece.delivered);
         read.map_err(|_| self.lose(context))
     }
 
     pub(super) fn acknowledged(&mut self, offset: u64, at: Stamp) {
         self.shared.flights.acknowledged(offset, at);
+    }
+
+    pub(super) fn under_way_since(&self) -> Option<Stamp> {
+        self.shared.flights.under_way_since()
     }
 
     /// The connection is over.
@@ -162,10 +191,13 @@ impl Tls {
         if context.opening.is_none() && shared.seen.client_hello.is_none() {
             return;
         }
+        let is_unread = shared.is_unread();
         let mut draft = shared.flights.open().map_or_else(|| context.draft(), std::mem::take);
         draft.tls = Some(std::mem::take(&mut shared.seen));
         match shared.alert.take() {
             Some((failure, at)) => context.failed(draft, failure, at),
+            // It may have been over: the capture cut the packets that would tell.
+            None if is_unread && ending != Ending::ServerReset => context.complete(draft),
             None => context.cut_off(draft, ending, at),
         }
     }

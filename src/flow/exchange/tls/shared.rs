@@ -1,8 +1,8 @@
-//! What both directions of a TLS connection say together: what was agreed on, when a request may leave, and what each record
-//! is.
+//! What both directions of a TLS connection say together: how far the handshake is, and what each record holds.
 
+use super::Stamp;
+use super::alert::{code_of_client, code_of_server};
 use crate::event::{Failure, FailureCode, Phase, TlsSession};
-use crate::flow::exchange::Stamp;
 use crate::flow::exchange::context::Context;
 use crate::flow::exchange::draft::{Ending, TlsSeen};
 use crate::flow::exchange::flights::Flights;
@@ -21,6 +21,8 @@ const ALERT: usize = 2 + OVERHEAD;
 const KEY_UPDATE: usize = 5 + OVERHEAD;
 /// `TLS_AES_256_GCM_SHA384` is the only suite of TLS 1.3 with the longer hash.
 const SHA384_SUITE: u16 = 0x1302;
+/// Finished in an encrypted record of TLS 1.3, with the hash of 32 bytes and with that of 48.
+const FINISHED: [usize; 2] = [4 + 32 + OVERHEAD, 4 + 48 + OVERHEAD];
 /// HTTP/2 frames that ask for nothing: SETTINGS with ACK, `WINDOW_UPDATE` or `RST_STREAM`, PING or GOAWAY, and pairs of them.
 const CONTROL: [usize; 5] = [9, 13, 17, 9 + 13, 13 + 13];
 
@@ -52,6 +54,8 @@ pub(super) struct Shared {
     /// The first record of the client behind the ServerHello that was not of the length of a Finished.
     pub(super) packed: Option<(Stamp, u64)>,
     pub(super) alert: Option<(Failure, Stamp)>,
+    /// The last packet of the handshake so far.
+    pub(super) latest: Option<Stamp>,
     /// The server's first record behind the handshake was of an alert's length, and nothing has come since.
     pub(super) late_alert: Option<Stamp>,
     pub(super) flights: Flights,
@@ -61,6 +65,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Bytes went by, at the latest now.
+    pub(super) fn went_on(&mut self, at: Stamp) {
+        if !self.is_ready {
+            self.latest = self.latest.max(Some(at));
+        }
+    }
+
     pub(super) fn version(&self) -> Option<u16> {
         self.chosen.as_ref().map(|chosen| chosen.version)
     }
@@ -74,9 +85,17 @@ impl Shared {
         self.chosen.is_some() && !self.hides_types()
     }
 
+    /// The server has answered, and the capture cut what it chose: the handshake is taken for one of TLS 1.3, until the client
+    /// goes on as in TLS 1.2.
+    pub(super) fn is_unread(&self) -> bool {
+        self.chosen.is_none() && self.seen.server_hello.is_some()
+    }
+
     /// Bytes of content in a record of this length, where that can be told.
     pub(super) fn plain(&self, length: usize) -> Option<usize> {
-        let chosen = self.chosen.as_ref()?;
+        let Some(chosen) = &self.chosen else {
+            return length.checked_sub(OVERHEAD).filter(|_| self.is_unread());
+        };
         let overhead = if chosen.version == TLS13 {
             OVERHEAD
         } else {
@@ -92,9 +111,9 @@ impl Shared {
         length.checked_sub(overhead)
     }
 
-    /// HTTP/2 may be spoken: it was chosen, or offered and the choice is hidden.
+    /// HTTP/2 may be spoken: it was chosen, or offered and the choice is hidden, or both are.
     pub(super) fn may_be_http2(&self) -> bool {
-        let offered = || self.hello.as_ref().is_some_and(|hello| hello.alpn.iter().any(|name| name == "h2"));
+        let offered = || self.hello.as_ref().is_none_or(|hello| hello.alpn.iter().any(|name| name == "h2"));
         match &self.chosen {
             Some(chosen) if chosen.version != TLS13 => chosen.alpn.as_deref() == Some("h2"),
             _ => offered(),
@@ -102,7 +121,7 @@ impl Shared {
     }
 
     pub(super) fn is_control(&self, length: usize) -> bool {
-        (self.hides_types() && (length == ALERT || length == KEY_UPDATE))
+        ((self.hides_types() || self.is_unread()) && (length == ALERT || length == KEY_UPDATE))
             || (self.may_be_http2() && self.plain(length).is_some_and(|plain| CONTROL.contains(&plain)))
     }
 
@@ -118,11 +137,19 @@ impl Shared {
         match record.content {
             ContentType::Handshake if !is_encrypted => Bytes::Clear,
             ContentType::Alert if !is_encrypted => Bytes::Alert,
-            ContentType::ApplicationData if self.chosen.is_none() => Bytes::Content,
+            ContentType::ApplicationData if self.chosen.is_none() && !self.is_unread() => Bytes::Content,
+            ContentType::ApplicationData if self.is_unread() && !self.is_ready && FINISHED.contains(&record.length) => {
+                *finished = finished.or(Some(seen));
+                Bytes::Ignored
+            }
+            ContentType::ApplicationData if !self.is_ready && !self.hides_types() && finished.is_none() => {
+                // Its Finished is among the bytes that the capture cut.
+                self.ready(None, self.latest.unwrap_or(seen), None, context);
+                Bytes::Content
+            }
             ContentType::ApplicationData if self.hides_types() && finished.is_none() => {
                 let chosen = self.chosen.as_ref().map_or(0, |chosen| chosen.cipher);
-                let hash = if chosen == SHA384_SUITE { 48 } else { 32 };
-                if record.length == 4 + hash + OVERHEAD {
+                if record.length == FINISHED[usize::from(chosen == SHA384_SUITE)] {
                     *finished = Some(seen);
                 } else if record.length == ALERT {
                     let message = "the client ended the handshake with an alert, whose text is encrypted".to_owned();
@@ -167,6 +194,13 @@ impl Shared {
                     self.judge(*client_finished, None, context);
                 }
                 self.behind_handshake(record, piece, covered, context)
+            }
+            ContentType::ApplicationData if self.is_unread() => {
+                if self.is_ready {
+                    self.behind_handshake(record, piece, covered, context)
+                } else {
+                    Bytes::Ignored
+                }
             }
             ContentType::ApplicationData if self.is_control(record.length) => Bytes::Ignored,
             ContentType::ApplicationData => {
@@ -259,15 +293,21 @@ impl Shared {
 
     /// Whether a request may leave by now.
     pub(super) fn judge(&mut self, client: Option<Stamp>, server: Option<Stamp>, context: &mut Context) {
-        let Some(chosen) = self.chosen.as_ref().filter(|_| !self.is_ready) else { return };
         let asked = self.flights.open().and_then(|draft| draft.sent_first);
-        let ready = if chosen.version == TLS13 {
-            client
-        } else {
-            // With False Start (RFC 7918) the request does not wait for the server's Finished.
-            client.and_then(|client| server.map(|server| server.max(client)).or(asked))
+        let ready = match &self.chosen {
+            _ if self.is_ready => None,
+            Some(chosen) if chosen.version == TLS13 => client,
+            // With False Start (RFC 7918) the request does not wait for the server's Finished; or the capture cut that.
+            Some(_) => client.and_then(|client| server.or(asked.and(self.latest)).map(|latest| latest.max(client))),
+            None => client.filter(|_| self.is_unread()),
         };
-        let Some(ready) = ready else { return };
+        if let Some(ready) = ready {
+            self.ready(client, ready, server, context);
+        }
+    }
+
+    /// A request may leave from now on.
+    pub(super) fn ready(&mut self, client: Option<Stamp>, ready: Stamp, server: Option<Stamp>, context: &mut Context) {
         self.is_ready = true;
         self.seen.finished = client;
         self.seen.ready = Some(ready);
@@ -297,24 +337,4 @@ impl Shared {
 
 fn speaks_http(alpn: &[String]) -> bool {
     alpn.iter().any(|name| name == "h2" || name.starts_with("http/"))
-}
-
-/// What a client's alert says about the server's certificate (RFC 8446 §6.2).
-const fn code_of_client(alert: Alert) -> FailureCode {
-    match alert.description {
-        45 => FailureCode::TlsCertificateExpired,
-        48 => FailureCode::TlsCertificateUnknownIssuer,
-        42..=44 | 46 => FailureCode::TlsCertificateInvalid,
-        70 | 71 | 120 => FailureCode::TlsIncompatible,
-        _ => FailureCode::TlsAlert,
-    }
-}
-
-/// What a server's alert says about the client.
-const fn code_of_server(alert: Alert) -> FailureCode {
-    match alert.description {
-        42..=46 | 48 | 49 | 116 => FailureCode::TlsClientCertificate,
-        70 | 71 | 120 => FailureCode::TlsIncompatible,
-        _ => FailureCode::TlsAlert,
-    }
 }
