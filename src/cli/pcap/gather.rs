@@ -2,13 +2,13 @@
 //!
 //! Invariant: of the forms that print as it comes nothing is kept, and of the table no more than the flows that it may show.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::filter::{Candidate, Filter};
 use super::notes::{Lost, Sides};
 use super::report::Ended;
+use super::slowest::Slowest;
 use super::told::{Told, host};
 use crate::cli::CommandError;
 use crate::cli::args::{ChartFile, Format, PcapArgs};
@@ -74,11 +74,8 @@ pub(super) struct Gather {
     failed: Vec<CommandError>,
     /// Open flows of which an exchange passed the filter.
     matched: HashSet<u64>,
-    /// Of each open flow that may get into the table, its slowest exchange.
-    open: HashMap<u64, Told>,
-    /// The slowest flows so far: length and number.
-    slowest: BTreeSet<(Reverse<Nanos>, u64)>,
-    pub(super) ended: HashMap<u64, Ended>,
+    /// The flows that the table may show.
+    pub(super) slowest: Slowest,
     /// Traces that are kept: all for the forms that need them, those asked for otherwise.
     pub(super) traces: Vec<Trace>,
     /// The exchanges of the first flow, as long as it is the only one; 0 before it.
@@ -94,6 +91,7 @@ pub(super) struct Gather {
 impl Gather {
     pub(super) fn new(wanted: Wanted, style: Style) -> Self {
         Self {
+            slowest: Slowest::new(wanted.rows),
             wanted,
             style,
             interfaces: Vec::new(),
@@ -103,9 +101,6 @@ impl Gather {
             said_header: false,
             failed: Vec::new(),
             matched: HashSet::new(),
-            open: HashMap::new(),
-            slowest: BTreeSet::new(),
-            ended: HashMap::new(),
             traces: Vec::new(),
             only: Some((0, Vec::new())),
             shown_flows: 0,
@@ -118,17 +113,30 @@ impl Gather {
 }
 
 impl Sink for Gather {
+    fn wants(&mut self, flow: &Flow, length: Nanos) -> bool {
+        let number = flow.number();
+        if self.wanted.flow.is_some_and(|wanted| wanted != number) {
+            return false;
+        }
+        // A filter may ask for the name, which only the exchange itself knows.
+        let is_wanted = self.wanted.filter.is_some()
+            || self.keeps_all()
+            || (self.has_table() && self.slowest.admits(number, length))
+            || self.is_only(number);
+        if !is_wanted {
+            self.count(number);
+        }
+        is_wanted
+    }
+
     fn exchange(&mut self, flow: &Flow, exchange: Exchange) {
         let number = flow.number();
-        if self.wanted.flow.is_some_and(|wanted| wanted != number) || !self.passes(Some(flow), Some(&exchange)) {
+        if !self.passes(Some(flow), Some(&exchange)) {
             return;
         }
-        self.shown_traces += 1;
-        self.matched.insert(number);
+        self.count(number);
         let length = exchange.ended.since(exchange.started);
-        let is_slowest = self.has_table()
-            && self.least().is_none_or(|least| length > least)
-            && self.open.get(&number).is_none_or(|slowest| length > slowest.length());
+        let is_slowest = self.has_table() && self.slowest.admits(number, length);
         let is_only = self.is_only(number);
         if !(self.keeps_all() || is_slowest || is_only) {
             return;
@@ -143,13 +151,12 @@ impl Sink for Gather {
             exchanges.push(told.clone());
         }
         if is_slowest {
-            self.open.insert(number, told);
+            self.slowest.open(number, told);
         }
     }
 
     fn ended(&mut self, flow: &Flow) {
         let number = flow.number();
-        let slowest = self.open.remove(&number);
         let matched = self.matched.remove(&number);
         let unspoken = flow.told() == 0 && self.passes(Some(flow), None);
         if self.wanted.flow.is_some_and(|wanted| wanted != number) || !(matched || unspoken) {
@@ -164,13 +171,16 @@ impl Sink for Gather {
         if why.is_none() {
             *why = flow.why().map(str::to_owned);
         }
-        if !self.has_table() {
+        let has_place = self.slowest.exchange(number).is_some() || self.slowest.admits(number, Nanos::ZERO);
+        if !self.has_table() || !has_place {
             return;
         }
-        let slowest = slowest.and_then(|told| self.assemble(&told));
+        let told = self.slowest.exchange(number);
+        let length = told.map_or(Nanos::ZERO, Told::length);
+        let slowest = told.and_then(|told| self.assemble(told));
         let asked = slowest.as_ref().and_then(|trace| host(&trace.subject.url));
         let host = asked.or_else(|| flow.server_name().map(str::to_owned));
-        self.row(Ended {
+        let ended = Ended {
             four: Some(flow.four()),
             began: flow.began(),
             retransmissions: flow.retransmissions(),
@@ -178,7 +188,8 @@ impl Sink for Gather {
             host,
             slowest,
             number,
-        });
+        };
+        self.slowest.ended(length, ended);
     }
 
     fn unresolved(&mut self, exchange: Exchange) {
@@ -187,15 +198,21 @@ impl Sink for Gather {
         }
         self.shown_traces += 1;
         self.unresolved += 1;
-        let began = exchange.started;
+        let (began, length, number) =
+            (exchange.started, exchange.ended.since(exchange.started), u64::MAX - self.unresolved);
+        let is_slowest = self.has_table() && self.slowest.admits(number, length);
+        if !(self.keeps_all() || is_slowest) {
+            return;
+        }
         let Some(trace) = self.assemble(&Told::unresolved(exchange)) else { return };
         if self.keeps_all() {
             self.take(trace.clone());
         }
-        if self.has_table() {
+        if is_slowest {
             let host = trace.subject.url.strip_prefix("dns:").map(str::to_owned);
-            let number = u64::MAX - self.unresolved;
-            self.row(Ended { number, four: None, began, retransmissions: 0, told: 1, host, slowest: Some(trace) });
+            let slowest = Some(trace);
+            let ended = Ended { number, four: None, began, retransmissions: 0, told: 1, host, slowest };
+            self.slowest.ended(length, ended);
         }
     }
 }
@@ -233,6 +250,12 @@ impl Gather {
         }
     }
 
+    /// An exchange of this flow is one of those asked for.
+    fn count(&mut self, number: u64) {
+        self.shown_traces += 1;
+        self.matched.insert(number);
+    }
+
     /// Every trace is wanted: as it comes, or all of them at the end.
     pub(super) fn keeps_all(&self) -> bool {
         self.wanted.format != Format::Pretty || self.shows_requests() || self.wanted.save.is_some()
@@ -245,12 +268,6 @@ impl Gather {
 
     fn has_table(&self) -> bool {
         self.wanted.format == Format::Pretty || self.wanted.chart.is_some()
-    }
-
-    /// The shortest flow that the table would show, if it is full.
-    fn least(&self) -> Option<Nanos> {
-        let is_full = self.slowest.len() >= self.wanted.rows;
-        self.slowest.last().filter(|_| is_full).map(|(Reverse(least), _)| *least)
     }
 
     /// Whether no other flow has been shown, and this one has few exchanges.
@@ -267,17 +284,6 @@ impl Gather {
             self.only = None;
         }
         is_only
-    }
-
-    fn row(&mut self, ended: Ended) {
-        let (length, number) = (ended.length(), ended.number);
-        self.slowest.insert((Reverse(length), number));
-        self.ended.insert(number, ended);
-        if self.slowest.len() > self.wanted.rows
-            && let Some((_, fastest)) = self.slowest.pop_last()
-        {
-            self.ended.remove(&fastest);
-        }
     }
 
     fn passes(&self, flow: Option<&Flow>, exchange: Option<&Exchange>) -> bool {

@@ -8,6 +8,7 @@ mod gather;
 mod notes;
 mod progress;
 mod report;
+mod slowest;
 mod source;
 mod told;
 

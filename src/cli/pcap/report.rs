@@ -1,11 +1,11 @@
 //! What is printed and drawn when all packets have been read.
 
-use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use super::Strange;
 use super::gather::Gather;
 use super::notes::notes;
+use super::slowest::Slowest;
 use crate::cli::args::Format;
 use crate::cli::console::{self, Console};
 use crate::cli::ending::Ending;
@@ -56,8 +56,7 @@ impl Gather {
             self.traces = exchanges.iter().filter_map(|told| self.assemble(told)).collect();
         }
         self.write(console, ending);
-        let mut rows: Vec<Ended> = self.ended.drain().map(|(_, ended)| ended).collect();
-        rows.sort_by_key(|row| (Reverse(row.length()), row.number));
+        let rows = std::mem::replace(&mut self.slowest, Slowest::new(0)).into_rows();
         let printed = self.print(&rows);
         ending.wrote(console, printed);
         if let Some(file) = &self.wanted.chart {

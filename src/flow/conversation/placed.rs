@@ -325,6 +325,7 @@ impl<'a> Placed<'_, 'a> {
         };
     }
 
+    #[inline]
     pub(super) fn seen(&self, direction: Direction, what: What, recorded: &Recorded) -> Seen<'a> {
         let captured = self.tcp.payload;
         let payload = Bytes { offset: clamp(self.start), length: self.tcp.payload_length, captured };

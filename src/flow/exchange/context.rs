@@ -1,8 +1,9 @@
 //! What the machines of one connection share: whose it is, what its first exchange pays for, and what is done.
 
+use super::Stamp;
 use super::draft::{Connection, Draft, Ending, Opening, TlsSeen};
+use super::finished::Finished;
 use super::tap::Tap;
-use super::{Exchange, Stamp};
 use crate::event::Failure;
 use crate::time::Nanos;
 
@@ -21,7 +22,7 @@ pub(super) struct Context {
     /// On a connection to a name server.
     pub(super) tap: Option<Box<Tap>>,
     /// Exchanges that are over.
-    pub(super) done: Vec<Exchange>,
+    pub(super) done: Vec<Finished>,
 }
 
 impl Context {
@@ -31,14 +32,25 @@ impl Context {
     }
 
     pub(super) fn complete(&mut self, draft: Draft) {
-        self.done.push(draft.complete(&self.connection));
+        let finished = draft.complete(&self.connection);
+        self.is_done(finished);
     }
 
     pub(super) fn failed(&mut self, draft: Draft, failure: Failure, at: Stamp) {
-        self.done.push(draft.failed(&self.connection, failure, at));
+        let finished = draft.failed(&self.connection, failure, at);
+        self.is_done(finished);
     }
 
     pub(super) fn cut_off(&mut self, draft: Draft, ending: Ending, at: Stamp) {
-        self.done.push(draft.cut_off(&self.connection, ending, at));
+        let finished = draft.cut_off(&self.connection, ending, at);
+        self.is_done(finished);
+    }
+
+    fn is_done(&mut self, finished: Finished) {
+        if self.done.is_empty() {
+            // Nearly always there is only one, and a vector would make room for four.
+            self.done.reserve_exact(1);
+        }
+        self.done.push(finished);
     }
 }

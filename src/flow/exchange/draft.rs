@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use super::finished::Finished;
 use super::lookup::Lookup;
 use super::undeliverable::Undeliverable;
 use super::{Exchange, Stamp, UNKNOWN_METHOD};
@@ -149,19 +150,19 @@ impl Draft {
     }
 
     /// The whole response was seen, as far as anybody can tell.
-    pub(super) fn complete(self, connection: &Connection) -> Exchange {
+    pub(super) fn complete(self, connection: &Connection) -> Finished {
         let ended = self.last_boundary(connection.side);
         self.finish(connection, None, ended)
     }
 
     /// It failed, in this way, at this time.
-    pub(super) fn failed(self, connection: &Connection, failure: Failure, at: Stamp) -> Exchange {
+    pub(super) fn failed(self, connection: &Connection, failure: Failure, at: Stamp) -> Finished {
         let at = self.last_seen(connection.side).map_or(at, |last| last.max(at));
         self.finish(connection, Some(failure), Some(at))
     }
 
     /// The connection ended before the exchange did.
-    pub(super) fn cut_off(self, connection: &Connection, ending: Ending, at: Stamp) -> Exchange {
+    pub(super) fn cut_off(self, connection: &Connection, ending: Ending, at: Stamp) -> Finished {
         let phase = self.phase(connection.side);
         let word = self.opening.as_ref().and_then(|opening| opening.undeliverable);
         let word = word.filter(|_| phase == Phase::Connect && ending != Ending::ServerReset);
@@ -207,17 +208,28 @@ impl Draft {
         lookup.or(opening.and_then(|opening| opening.syn)).or(tls).or(self.sent_first).or(self.got_first)
     }
 
-    fn finish(mut self, connection: &Connection, failure: Option<Failure>, ended: Option<Stamp>) -> Exchange {
+    fn finish(mut self, connection: &Connection, failure: Option<Failure>, ended: Option<Stamp>) -> Finished {
         let host = self.request.as_ref().and_then(|line| line.header("host")).or(connection.host.as_deref());
         if let (Some(opening), Some(host)) = (&mut self.opening, host) {
             // An address may have several names; a lookup of another one belongs to another flow.
             let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
             opening.lookup = opening.lookup.take().filter(|lookup| lookup.is_of(host));
         }
-        let url = url(connection, self.request.as_ref());
-        let method = self.request.as_ref().map_or(UNKNOWN_METHOD, |line| &line.method).to_owned();
         let started = self.first_seen().or(ended).unwrap_or_default();
         let ended = ended.unwrap_or(started);
+        Finished { draft: self, connection: connection.clone(), failure, started, ended }
+    }
+
+    /// The exchange with its events.
+    pub(super) fn exchange(
+        self,
+        connection: &Connection,
+        failure: Option<Failure>,
+        started: Stamp,
+        ended: Stamp,
+    ) -> Exchange {
+        let url = url(connection, self.request.as_ref());
+        let method = self.request.as_ref().map_or(UNKNOWN_METHOD, |line| &line.method).to_owned();
         let (sent_end, got_begin) = (self.sent_first.map(|_| self.sent_end), self.got_first.map(|_| self.got_begin));
         let mut events = Events { resolution: connection.resolution, events: Vec::with_capacity(24) };
         self.tell(connection, started, &mut events);

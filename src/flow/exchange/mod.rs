@@ -12,6 +12,7 @@
 
 mod context;
 mod draft;
+mod finished;
 mod flights;
 mod http;
 mod lookup;
@@ -34,6 +35,7 @@ use crate::time::{Nanos, Realtime, Timestamp};
 use context::Context;
 use draft::Connection;
 pub use draft::{Ending, Opening};
+pub use finished::Finished;
 pub use lookup::{FRESH, Lookup, Lookups, MOST_LOOKUPS, OVER, Query};
 use machine::Machine;
 use stream::{Arrival, Stream};
@@ -234,8 +236,9 @@ impl Exchanges {
     }
 
     /// The exchanges that are over and were not asked for before.
-    pub fn drain(&mut self) -> impl Iterator<Item = Exchange> + '_ {
-        self.context.done.drain(..)
+    pub fn drain(&mut self) -> impl Iterator<Item = Finished> + use<> {
+        // With its room: a connection that lingers is to be small.
+        std::mem::take(&mut self.context.done).into_iter()
     }
 
     /// Whether any exchange is over and was not asked for before.

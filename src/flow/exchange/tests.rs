@@ -84,7 +84,7 @@ impl Script {
             payload_length: length,
         };
         self.exchanges.take(at(millis), direction, &tcp);
-        self.done.extend(self.exchanges.drain());
+        self.done.extend(self.exchanges.drain().map(Exchange::from));
     }
 
     fn client(self, millis: u64, payload: impl AsRef<[u8]>) -> Self {
@@ -129,7 +129,7 @@ impl Script {
 
     fn over(mut self) -> Vec<Exchange> {
         self.exchanges.expire(at(self.now + 1_000));
-        self.done.extend(self.exchanges.drain());
+        self.done.extend(self.exchanges.drain().map(Exchange::from));
         self.done
     }
 

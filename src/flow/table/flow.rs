@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::copies::Copies;
 use super::key::Key;
 use super::{Sight, Sink};
-use crate::flow::exchange::{Exchanges, Lookup, Undeliverable};
+use crate::flow::exchange::{Exchanges, Finished, Lookup, Undeliverable};
 use crate::flow::{Conversation, Direction, Four, Keep, Side, What};
 use crate::message::dns::Overheard;
 use crate::packet::{Ip, Tcp};
@@ -276,10 +276,12 @@ impl Flow {
     /// Hands out what is over.
     pub(super) fn tell(&mut self, sink: &mut impl Sink) {
         let exchanges: Vec<_> = self.exchanges.drain().collect();
-        let last = exchanges.last().map(|exchange| exchange.ended);
-        for exchange in exchanges {
+        let last = exchanges.last().map(Finished::ended);
+        for finished in exchanges {
             self.told += 1;
-            sink.exchange(self, exchange);
+            if sink.wants(self, finished.length()) {
+                sink.exchange(self, finished.into());
+            }
         }
         if let Some(last) = last {
             // In a pipeline, what comes next has begun before this was over.

@@ -70,6 +70,9 @@ impl Default for Rules {
 
 /// What becomes known.
 pub trait Sink {
+    /// Whether an exchange that is over, and took so long, is to be told with all its events: they cost more than its packets.
+    fn wants(&mut self, flow: &Flow, length: Nanos) -> bool;
+
     /// An exchange of a flow is over.
     fn exchange(&mut self, flow: &Flow, exchange: Exchange);
 

@@ -23,6 +23,10 @@ struct Told {
 }
 
 impl Sink for Told {
+    fn wants(&mut self, _flow: &Flow, _length: Nanos) -> bool {
+        true
+    }
+
     fn exchange(&mut self, flow: &Flow, exchange: Exchange) {
         let looked_up = exchange.events.iter().any(|event| matches!(event, Event::Learned(Fact::Resolved(_))));
         self.lookups += u64::from(looked_up);

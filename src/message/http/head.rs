@@ -85,7 +85,8 @@ pub(crate) fn is_final(head: &[u8]) -> bool {
 /// The length of a head whose end lies behind `searched` bytes: after an empty line (RFC 9112 §2.2 allows a bare LF).
 pub(crate) fn end_of_head(buffer: &[u8], searched: usize) -> Option<usize> {
     let from = searched.saturating_sub(3);
-    (from..buffer.len()).find_map(|at| {
+    let line_feeds = buffer.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n');
+    line_feeds.map(|(at, _)| at).find_map(|at| {
         let rest = &buffer[at..];
         if rest.starts_with(b"\n\r\n") {
             Some(at + 3)
