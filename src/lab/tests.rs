@@ -269,7 +269,10 @@ fn what_was_served_is_on_record() {
     let invocation = lambda.invocation.unwrap();
     let cold_start = invocation.placement.cold_start().unwrap();
     assert!(invocation.duration >= Nanos::from_millis(2));
-    assert!(lambda.own() >= cold_start + Nanos::from_millis(20) + invocation.duration);
+    // Half of the service's own time lies before the function and half behind its due end, in which a function that is late
+    // on a busy machine uses some of it.
+    assert!(lambda.own() >= cold_start + Nanos::from_millis(20 + 2));
+    assert!(lambda.own() >= cold_start + Nanos::from_millis(10) + invocation.duration);
     assert!(apig.own() >= Nanos::from_millis(3) && apig.upstream.unwrap() >= lambda.total);
     assert!(answer.took >= apig.total);
 }

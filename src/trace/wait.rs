@@ -113,7 +113,7 @@ impl WaitSplit {
     ///
     /// A round trip longer than the wait (a first byte that left before the request was complete) makes the network the whole.
     /// The time in which the client had to repeat its request is not the server's; that in which the server had to repeat its
-    /// response may be in part, so that the upper bound leaves it in.
+    /// response may be in part, so that the upper bound leaves it in; and there is no lower bound then.
     pub(super) fn estimate(wait: Waited, known: RoundTrips) -> Option<Self> {
         let floor = [known.smallest, known.syn].into_iter().flatten().min();
         let acked = known.acked.map(|acked| match acked {
@@ -136,10 +136,13 @@ impl WaitSplit {
         let most_network = ceiling.unwrap_or(wait.length).max(network);
         let least_network = floor.unwrap_or(network).min(network);
         let least_lost = wait.lost_request.min(lost);
+        // A response that was lost had been sent before anything showed that it is missing: nobody knows how long before.
+        let least_server =
+            if lost > least_lost { Nanos::ZERO } else { wait.length.saturating_sub(most_network + lost + wait.error) };
         Some(Self {
             network,
             server,
-            server_low: wait.length.saturating_sub(most_network + lost + wait.error),
+            server_low: least_server,
             server_high: (wait.length + wait.error).saturating_sub(least_network + least_lost),
             retransmission: Some(lost).filter(|lost| *lost > Nanos::ZERO),
             method,

@@ -70,7 +70,9 @@ impl Gather {
             traces.truncate(self.wanted.rows);
             let (drawn, all) = (traces.len() as u64, self.shown_traces);
             if drawn < all {
-                console.note(&format!("the chart shows {drawn} of {all} requests: --rows N shows more\n"));
+                let is_full = traces.len() == self.wanted.rows;
+                let more = if is_full { "--rows N shows more" } else { "of each flow the slowest; --all shows all" };
+                console.note(&format!("the chart shows {drawn} of {all} requests: {more}\n"));
             }
             ending.wrote(console, drawing::draw(&traces, &ChartOptions::default(), file.path(), file.form()));
         }

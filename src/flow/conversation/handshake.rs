@@ -131,6 +131,16 @@ impl Opening {
         matching.next().map(|(index, _)| index).filter(|_| matching.next().is_none())
     }
 
+    /// Whether the SYN was repeated only because the round trip is longer than the client's timer: then each SYN has a
+    /// SYN-ACK of its own, as far from the one before as the SYNs are. A lost SYN-ACK is sent again with the answer to the
+    /// repeated SYN, or close to it.
+    fn was_needless(&self) -> bool {
+        match (&*self.seen.syns, &*self.seen.syn_acks) {
+            ([first, second, ..], [answer, next, ..]) => next.since(*answer).get() >= second.since(*first).get() / 2,
+            _ => false,
+        }
+    }
+
     pub(super) fn round_trip(&self, side: Side) -> RoundTrip {
         let between = |questions: &[At], answer: At, answered: Option<usize>| match questions {
             [] => RoundTrip::Unknown,
@@ -139,9 +149,10 @@ impl Opening {
             [first, .., last] => RoundTrip::Between { low: answer.since(*last), high: answer.since(*first) },
         };
         match side {
-            Side::Client => {
-                self.asked().map_or(RoundTrip::Unknown, |(asked, answer)| between(asked, answer, self.answered(asked)))
-            }
+            Side::Client => self.asked().map_or(RoundTrip::Unknown, |(asked, answer)| match asked {
+                [first, ..] if self.was_needless() => RoundTrip::Exact(answer.since(*first)),
+                _ => between(asked, answer, self.answered(asked)),
+            }),
             Side::Server => self.seen.ack.map_or(RoundTrip::Unknown, |ack| {
                 let count = self.seen.syn_acks.partition_point(|syn_ack| *syn_ack <= ack);
                 between(&self.seen.syn_acks[..count], ack, None)
@@ -153,6 +164,7 @@ impl Opening {
     pub(super) fn delay(&self, side: Side) -> Option<Delay> {
         let (trouble, direction, repeated) = match side {
             Side::Client => match self.asked() {
+                Some(_) if self.was_needless() => return None,
                 Some((asked, _)) => (self.client_trouble(asked), Direction::Sent, asked),
                 None => (Trouble::LostSynOrSynAck, Direction::Sent, &*self.seen.syns),
             },

@@ -267,6 +267,11 @@ fn what_cost_time_has_a_name() {
             vec![(LostSynAck, Received, 0.0, 1000.0, Some(Timeout))],
         ),
         (
+            "nothing: the round trip is longer than the client's timer, and every SYN has its answer",
+            "0 > S 0 ts 5/0\n 1000 > S 0 ts 1005/0\n 2560 < SA 0 ack 1 ts 9/5\n 3560 < SA 0 ack 1 ts 1009/5".to_owned(),
+            vec![],
+        ),
+        (
             "either of them",
             "0 > S 0\n 1000 > S 0\n 3000 > S 0\n 3016 < SA 0 ack 1".to_owned(),
             vec![(LostSynOrSynAck, Sent, 0.0, 3000.0, Some(Timeout))],

@@ -306,7 +306,7 @@ mod tests {
         let red = |svg: &Svg| svg.as_str().matches(&format!("fill=\"{}\"", FAILURE.hex())).count();
         // Five losses, two packets that were sent again, and three symbols that explain them.
         assert_eq!(red(&svg), 5 + 2 + 3);
-        for expect in ["retransmission 203", "lost on the wire", "packets sent, received, sent again"] {
+        for expect in ["retransmission 203", "stalled on the wire", "packets sent, received, sent again"] {
             assert!(svg.as_str().contains(expect), "{expect}");
         }
         (trace.wire, trace.wait) = (None, None);

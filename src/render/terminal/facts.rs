@@ -125,10 +125,12 @@ pub(super) fn tls(tls: &Tls, started_at: Timestamp<Realtime>, style: Style) -> V
             if let Some(group) = &session.group {
                 paragraph = paragraph.part(Paint::Plain, group);
             }
-            paragraph = paragraph.part(
-                Paint::Plain,
-                session.alpn.as_deref().map_or("no ALPN".to_owned(), |alpn| format!("ALPN {alpn}")),
-            );
+            let alpn = match (&session.alpn, observer) {
+                (Some(alpn), _) => format!("ALPN {alpn}"),
+                (None, Observer::Onlooker) if session.version == "TLSv1.3" => "ALPN encrypted".to_owned(),
+                (None, _) => "no ALPN".to_owned(),
+            };
+            paragraph = paragraph.part(Paint::Plain, alpn);
             if session.resumed {
                 paragraph = paragraph.part(Paint::Plain, "resumed");
             }

@@ -137,15 +137,17 @@ pub fn flow_table(rows: &[FlowRow<'_>], style: &Style) -> String {
             };
             line.add(paint, format!("{:>width$}", cells[*column]));
         }
-        if let Some(words) = failure(row) {
+        let failure = failure(row);
+        if let (Some(words), Placing::Beside { .. }) = (&failure, placing) {
             line.add(Paint::Bad, words);
         }
         line.write_to(&mut out);
         if placing == Placing::Below {
             let before = numbers + GAP + times + GAP;
-            let room = style.width.saturating_sub(before).max(1);
+            let words = failure.unwrap_or_default();
+            let room = style.width.saturating_sub(before + columns(&words)).max(1);
             let below = Line::new(*style).pad_to(numbers + GAP).with(Paint::Dim, time).pad_to(before);
-            below.with(Paint::Plain, row.name(room, style.glyphs)).write_to(&mut out);
+            below.with(Paint::Plain, row.name(room, style.glyphs)).with(Paint::Bad, words).write_to(&mut out);
         }
     }
     out

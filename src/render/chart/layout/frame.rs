@@ -78,7 +78,7 @@ pub(super) fn legend(rows: &[Row], room: f64) -> Vec<Keyed> {
     .filter(|(kind, _)| rows.iter().flat_map(|row| &row.bar.marks).any(|mark| mark.kind == *kind))
     .map(|(kind, text)| (Key::Mark(kind), text));
 
-    let lost = rows.iter().find(|row| !row.bar.bands.is_empty()).map(|_| (Key::Lost, "lost on the wire"));
+    let lost = rows.iter().find(|row| !row.bar.bands.is_empty()).map(|_| (Key::Lost, "stalled on the wire"));
     let packets = rows.iter().find(|row| row.bar.packet_line.is_some());
     let packets = packets.map(|_| (Key::Packets, "packets sent, received, sent again"));
 
