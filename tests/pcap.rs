@@ -154,7 +154,7 @@ fn the_table_has_the_slowest_flow_first_and_says_what_it_leaves_out() {
     {
         let row = row.trim_start();
         assert!(row.starts_with(flow) && row.contains(wait) && row.contains(total), "{shown}");
-        assert!(row.contains("198.51.100.7:80 h.example"), "{shown}");
+        assert!(row.contains("h.example") && row.contains("198.51.100.7:80"), "{shown}");
     }
     let short = pcap(&file, &["--rows", "1"]);
     assert!(text(&short.stdout).ends_with("1 of 3 flows, the slowest first: --rows N shows more\n"), "{short:?}");

@@ -131,6 +131,12 @@ impl Conversation {
         tcp.flags.syn() && !tcp.flags.ack() && self.stream(direction).is_other(tcp.sequence.wrapping_add(1))
     }
 
+    /// Whether a SYN with this sequence number opened the stream of this direction.
+    #[must_use]
+    pub fn is_opened_by(&self, direction: Direction, sequence: u32) -> bool {
+        self.stream(direction).begins_with(sequence.wrapping_add(1))
+    }
+
     /// Takes the next packet, and says what it is.
     pub fn take<'a>(&mut self, at: Timestamp<Realtime>, direction: Direction, ip: &Ip, tcp: &Tcp<'a>) -> Seen<'a> {
         let first_byte = tcp.sequence.wrapping_add(u32::from(tcp.flags.syn()));

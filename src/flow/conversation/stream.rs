@@ -91,6 +91,11 @@ impl Stream {
         self.base.is_some_and(|base| base != sequence)
     }
 
+    /// Whether its first byte has this number.
+    pub(super) fn begins_with(&self, sequence: u32) -> bool {
+        self.base == Some(sequence)
+    }
+
     /// The offset of a sequence number: the one nearest to the end of what went by. Negative before the beginning.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are offsets modulo 2^32")]

@@ -151,7 +151,7 @@ impl Draft {
 
     /// The whole response was seen, as far as anybody can tell.
     pub(super) fn complete(self, connection: &Connection) -> Finished {
-        let ended = self.last_seen(connection.side);
+        let ended = self.last_boundary(connection.side);
         self.finish(connection, None, ended)
     }
 
@@ -189,17 +189,15 @@ impl Draft {
     }
 
     fn last_seen(&self, side: Side) -> Option<Stamp> {
-        let opening = self.opening.as_ref();
-        let tls = self.tls.as_ref();
-        [
-            opening.and_then(|opening| opening.syn.max(opening.established(side))),
-            tls.and_then(|tls| tls.client_hello.max(tls.server_hello).max(tls.ready)),
-            self.sent_last,
-            self.got_last,
-        ]
-        .into_iter()
-        .flatten()
-        .max()
+        let hellos = self.tls.as_ref().and_then(|tls| tls.client_hello.max(tls.server_hello));
+        self.last_boundary(side).max(hellos)
+    }
+
+    /// The end of the last phase: hellos are marks within one.
+    fn last_boundary(&self, side: Side) -> Option<Stamp> {
+        let opened = self.opening.as_ref().and_then(|opening| opening.syn.max(opening.established(side)));
+        let ready = self.tls.as_ref().and_then(|tls| tls.ready);
+        opened.max(ready).max(self.sent_last).max(self.got_last)
     }
 
     /// When it began, with what it pays for.

@@ -227,7 +227,8 @@ impl Flow {
 
     /// Takes word that the packet with this number cannot be delivered, if it is the client's SYN.
     pub(super) fn undeliverable(&mut self, from_lesser: bool, sequence: u32, word: Undeliverable) {
-        if self.direction(from_lesser) == Direction::Sent && self.first_sequence == Some(sequence) {
+        let direction = self.direction(from_lesser);
+        if direction == Direction::Sent && self.conversation.is_opened_by(direction, sequence) {
             self.exchanges.undeliverable(word);
         }
     }

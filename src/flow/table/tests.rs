@@ -187,7 +187,9 @@ fn a_clock_that_is_set_back_splits_no_flow() {
     // By an hour, by a single packet without a time, by a single packet of a later day.
     for times in [&[2 * hour, hour][..], &[2 * hour, 0, 2 * hour], &[hour, 30 * hour, hour]] {
         let mut capture = Capture::new(Rules::default());
-        times.iter().for_each(|time| _ = capture.tcp(*time, stray, S, TcpFlags::SYN, 9, b""));
+        for time in times {
+            let _ = capture.tcp(*time, stray, S, TcpFlags::SYN, 9, b"");
+        }
         exchange(&mut capture, times[times.len() - 1] + 10);
         let (told, tally) = capture.over();
         assert!(told.ended.contains(&(tally.flows, 6)), "{times:?}: {:?}", told.ended);

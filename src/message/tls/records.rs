@@ -177,9 +177,8 @@ mod tests {
         let (mut records, mut read, mut body) = (Records::default(), Vec::new(), Vec::new());
         for piece in pieces {
             records.take(piece, |item| match item {
-                RecordItem::Began(_) => body.clear(),
+                RecordItem::Began(_) | RecordItem::Unframed => body.clear(),
                 RecordItem::Bytes(bytes) => body.extend_from_slice(bytes),
-                RecordItem::Unframed => body.clear(),
                 RecordItem::Ended(record) => {
                     assert_eq!(record.length, body.len());
                     read.push((record.content, body.clone()));
