@@ -3,7 +3,8 @@
 //! A *lookup* is everything that one client asked about one name in one go: A and AAAA, retransmissions, the same question
 //! put to a second server or over TCP. A query belongs to its answer by both ends' ports, the id and the question. The first
 //! flow of that client to an address of an answer takes the lookup, if its SYN comes within the answer's time to live and
-//! [`FRESH`] of the answer: what was looked up long before was looked up for something else.
+//! [`FRESH`] of the answer: what was looked up long before was looked up for something else. Where a flow's client asked
+//! nothing under its own address, a lookup over the other IP version counts as its own if only one host made such.
 //!
 //! A query from a loopback address is a stub's (a resolver of the same host answers it); any client of the capture may be
 //! behind it, and it is preferred to the resolver's own query for the same name, because its answer is what the client waits
@@ -202,9 +203,13 @@ impl Lookups {
     /// The lookup that a flow of `client` to `server`, begun at `syn`, used; no other flow gets it.
     pub fn claim(&mut self, client: IpAddr, server: IpAddr, syn: Stamp) -> Option<Lookup> {
         let keys = self.by_address.get(&server)?;
+        // A host asks over one family and connects over the other: who that was is clear where only one host did.
+        let is_other = |asker: &IpAddr| asker.is_ipv4() != client.is_ipv4() && !asker.is_loopback();
+        let mut others = keys.iter().map(|(asker, _)| *asker).filter(is_other);
+        let other = others.next().filter(|first| others.all(|asker| asker == *first));
         let usable = |key: &&Key| {
             let (asker, _) = key;
-            (*asker == client || asker.is_loopback())
+            (*asker == client || asker.is_loopback() || Some(*asker) == other)
                 && self.open.get(*key).is_some_and(|lookup| answer_for(lookup, server, syn).is_some())
         };
         let key = keys.iter().rev().find(usable)?.clone();
@@ -322,5 +327,31 @@ mod tests {
         assert_eq!((lookups.open.len(), lookups.ages.len()), (1, 1));
         lookups.expire(later + OVER);
         assert_eq!((lookups.open.len(), lookups.ages.len(), lookups.by_address.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_host_that_asks_over_ipv4_may_connect_over_ipv6_if_nobody_else_asked() {
+        let name_server = "10.0.0.53:53".parse().unwrap();
+        let wanted: IpAddr = "2001:db8::7".parse().unwrap();
+        let now = Timestamp::from_nanos(1);
+        let claimed = |askers: &[&str]| {
+            let mut lookups = Lookups::default();
+            for asker in askers {
+                let client = SocketAddr::new(asker.parse().unwrap(), 5_353);
+                let asked = Asked { id: 1, name: "host.example".to_owned(), record_type: "AAAA".to_owned() };
+                let answer = Answer {
+                    rcode: "NOERROR".to_owned(),
+                    addresses: vec![wanted],
+                    ttl_s: Some(60),
+                    ..Answer::default()
+                };
+                lookups.overheard(Overheard::Query(asked.clone()), client, name_server, DnsTransport::Udp, now);
+                lookups.overheard(Overheard::Reply(asked, answer), name_server, client, DnsTransport::Udp, now);
+            }
+            lookups.claim("2001:db8::1".parse().unwrap(), wanted, now).is_some()
+        };
+        assert!(claimed(&["10.0.0.1"]));
+        assert!(!claimed(&["10.0.0.1", "10.0.0.2"]), "whose it is cannot be known");
+        assert!(!claimed(&["2001:db8::2"]), "a host of the same family is another one");
     }
 }
