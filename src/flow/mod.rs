@@ -22,7 +22,7 @@ use crate::packet::{Ip, Tcp};
 
 pub use crate::event::{Direction, Side};
 pub use conversation::{
-    Acknowledged, Bytes, Conversation, Handshake, Keep, Observer, Retransmission, RoundTrip, Seen, What,
+    Acknowledged, Bytes, Conversation, Handshake, Keep, Observer, Retransmission, RoundTrip, Seen, What, WhySide,
 };
 pub use landmark::{Landmark, Place, witness};
 

@@ -169,7 +169,7 @@ impl Sink for Gather {
         let (count, why) = self.sides.entry(flow.side().as_str()).or_default();
         *count += 1;
         if why.is_none() {
-            *why = flow.why().map(str::to_owned);
+            *why = flow.why().map(|why| why.to_string());
         }
         let has_place = self.slowest.exchange(number).is_some() || self.slowest.admits(number, Nanos::ZERO);
         if !self.has_table() || !has_place {

@@ -15,6 +15,7 @@ mod stream;
 
 pub use handshake::{Handshake, RoundTrip};
 pub use seen::{Bytes, Retransmission, Seen, What};
+pub use side::WhySide;
 
 use handshake::Opening;
 use ledger::{Acks, Ledger};

@@ -6,7 +6,7 @@ use super::copies::Copies;
 use super::key::Key;
 use super::{Sight, Sink};
 use crate::flow::exchange::{Exchanges, Finished, Lookup, Undeliverable};
-use crate::flow::{Conversation, Direction, Four, Keep, Side, What};
+use crate::flow::{Conversation, Direction, Four, Keep, Side, What, WhySide};
 use crate::message::dns::Overheard;
 use crate::packet::{Ip, Tcp};
 use crate::time::{Nanos, Realtime, Timestamp};
@@ -19,7 +19,7 @@ pub struct Flow {
     key: Key,
     client_is_lesser: bool,
     side: Side,
-    why: Option<String>,
+    why: Option<WhySide>,
     conversation: Conversation,
     exchanges: Exchanges,
     copies: Copies,
@@ -115,8 +115,8 @@ impl Flow {
 
     /// Why that end was assumed; `None` where the user said so, or nothing tells.
     #[must_use]
-    pub fn why(&self) -> Option<&str> {
-        self.why.as_deref()
+    pub const fn why(&self) -> Option<WhySide> {
+        self.why
     }
 
     /// What its packets tell of losses and round trips.
@@ -239,13 +239,9 @@ impl Flow {
         if side.is_none() {
             let Four { local, remote } = self.four;
             let is_one_host = local.ip() == remote.ip() || (local.ip().is_loopback() && remote.ip().is_loopback());
-            let (side, why) = if is_one_host {
-                (Side::Client, "assumed, for both ends are the same host".to_owned())
-            } else {
-                self.conversation.side()
-            };
-            self.side = side;
-            self.why = Some(why).filter(|why| !why.is_empty());
+            let why = if is_one_host { WhySide::OneHost } else { self.conversation.side() };
+            self.side = why.side();
+            self.why = Some(why);
         }
         self.exchanges.captured_at(self.side);
     }

@@ -38,7 +38,7 @@ impl Sink for Told {
     }
 
     fn ended(&mut self, flow: &Flow) {
-        self.whys.extend(flow.why().map(str::to_owned));
+        self.whys.extend(flow.why().map(|why| why.to_string()));
         self.ended.push((flow.number(), flow.packets()));
     }
 
