@@ -3,6 +3,7 @@
 use super::Style;
 use super::line::{Line, Paint, Paragraph, columns};
 use crate::event::AttemptResult;
+use crate::flow::exchange::UNKNOWN_METHOD;
 use crate::render::length::{bytes, millis};
 use crate::time::{Nanos, Realtime, Timestamp};
 use crate::trace::{Connect, ConnectAttempt, Phase, Response, Tls, Trace};
@@ -116,7 +117,7 @@ fn outcome(attempt: &ConnectAttempt) -> (Paint, String) {
 }
 
 /// The lines about the handshake.
-pub(super) fn tls(tls: &Tls, started_at: Timestamp<Realtime>, style: Style) -> Vec<Line> {
+pub(super) fn tls(tls: &Tls, trace: &Trace, style: Style) -> Vec<Line> {
     let mut paragraph = label("TLS", Phase::Tls, style);
     match &tls.session {
         None => paragraph = paragraph.part(Paint::Bad, "no session agreed on"),
@@ -125,10 +126,12 @@ pub(super) fn tls(tls: &Tls, started_at: Timestamp<Realtime>, style: Style) -> V
             if let Some(group) = &session.group {
                 paragraph = paragraph.part(Paint::Plain, group);
             }
-            let alpn = match (&session.alpn, observer) {
-                (Some(alpn), _) => format!("ALPN {alpn}"),
-                (None, Observer::Onlooker) if session.version == "TLSv1.3" => "ALPN encrypted".to_owned(),
-                (None, _) => "no ALPN".to_owned(),
+            // What TLS 1.3 chooses is encrypted, and an onlooker does not see it.
+            let is_hidden = trace.subject.method == UNKNOWN_METHOD && session.version == "TLSv1.3";
+            let alpn = match &session.alpn {
+                Some(alpn) => format!("ALPN {alpn}"),
+                None if is_hidden => "ALPN encrypted".to_owned(),
+                None => "no ALPN".to_owned(),
             };
             paragraph = paragraph.part(Paint::Plain, alpn);
             if session.resumed {
@@ -145,7 +148,7 @@ pub(super) fn tls(tls: &Tls, started_at: Timestamp<Realtime>, style: Style) -> V
             paragraph.part(Paint::Plain, format!("ServerHello after {} ms", millis(answered.saturating_sub(sent))));
     }
     let Some(leaf) = tls.certificates.first() else { return paragraph.finish() };
-    let (expiry, paint) = expiry(&leaf.not_after, started_at);
+    let (expiry, paint) = expiry(&leaf.not_after, trace.started_at);
     let certificate = Paragraph::new(style, Line::new(style), INDENT)
         .part(Paint::Plain, &leaf.subject)
         .part(Paint::Plain, format!("issued by {}", leaf.issuer))

@@ -152,7 +152,7 @@ impl<'a> Page<'a> {
         lines.extend(trace.dns.iter().flat_map(|dns| dns::lines(dns, self.style)));
         lines.extend(trace.connect.iter().flat_map(|connect| facts::connect(connect, trace, self.style)));
         lines.extend(trace.wire.iter().flat_map(|wire| wire::lines(wire, self.style)));
-        lines.extend(trace.tls.iter().flat_map(|tls| facts::tls(tls, trace.started_at, self.style)));
+        lines.extend(trace.tls.iter().flat_map(|tls| facts::tls(tls, trace, self.style)));
         if trace.request.is_some() || trace.response.is_some() {
             lines.extend(facts::http(trace, self.style));
         }
