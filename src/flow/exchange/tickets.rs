@@ -107,13 +107,14 @@ pub(super) struct Doubt {
     is_preface: bool,
     /// The first one held was sent at once.
     is_prompt: bool,
-    is_http2: bool,
+    /// When the client first showed that it speaks HTTP/2.
+    http2_since: Option<Stamp>,
 }
 
 impl Doubt {
     /// The client speaks HTTP/2.
-    pub(super) fn speaks_http2(&mut self) {
-        self.is_http2 = true;
+    pub(super) fn speaks_http2(&mut self, seen: Stamp) {
+        self.http2_since.get_or_insert(seen);
     }
 
     /// What a record is that begins in `piece`.
@@ -135,7 +136,7 @@ impl Doubt {
             return Verdict::Doubtful;
         }
         let held = std::mem::take(&mut self.held);
-        let ahead = self.ahead.take().filter(|_| !self.is_http2);
+        let ahead = self.ahead.take().filter(|_| self.http2_since.is_none());
         let Some(first) = held.first().copied() else {
             self.is_over = true;
             return Verdict::Content;
@@ -144,7 +145,7 @@ impl Doubt {
         let came_alone = self.is_prompt && first.0 != piece.offset && self.length <= SINGLE;
         // Behind the tickets, HTTP/2's preface may follow.
         if is_preface && !self.is_preface {
-            self.ahead = Some(first).filter(|_| alone && !came_alone && !self.is_http2);
+            self.ahead = Some(first).filter(|_| alone && !came_alone && self.http2_since.is_none());
             return self.hold(here, length, true);
         }
         self.is_over = true;
@@ -170,7 +171,7 @@ impl Doubt {
 
     /// What is held back looks like HTTP/2's preface, which no client takes for an answer.
     pub(super) fn is_preface_only(&self) -> bool {
-        self.is_preface && (self.is_http2 || self.ahead.is_none())
+        self.is_preface && (self.http2_since.is_some() || self.ahead.is_none())
     }
 
     /// Nothing will tell any more: what is held back is content.
@@ -178,7 +179,7 @@ impl Doubt {
         if !self.held.is_empty() {
             self.is_over = true;
         }
-        let ahead = self.ahead.take().filter(|_| !self.is_http2);
+        let ahead = self.ahead.take().filter(|_| self.http2_since.is_none());
         ahead.into_iter().chain(std::mem::take(&mut self.held)).collect()
     }
 }

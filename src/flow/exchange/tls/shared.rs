@@ -65,7 +65,7 @@ pub(super) struct Shared {
     pub(super) flights: Flights,
     pub(super) doubt: Doubt,
     /// The ClientHello was sent again: what lies between it and the ServerHello is no round trip.
-    pub(super) hello_again: bool,
+    pub(super) hello_again: Option<Stamp>,
     /// The end of the client's packet with Finished, and when a packet with bytes before that was sent again.
     pub(super) finished_end: Option<u64>,
     pub(super) finished_again: Option<Stamp>,
@@ -172,14 +172,14 @@ impl Shared {
             }
             ContentType::ApplicationData if self.is_control(record.length) => {
                 if self.may_be_http2() && self.plain(record.length).is_some_and(|plain| CONTROL.contains(&plain)) {
-                    self.doubt.speaks_http2();
+                    self.doubt.speaks_http2(seen);
                 }
                 Bytes::Ignored
             }
             ContentType::ApplicationData => {
                 let is_first = self.flights.open().is_none();
                 if is_first && self.may_be_http2() && self.plain(record.length) == Some(PREFACE) {
-                    self.doubt.speaks_http2();
+                    self.doubt.speaks_http2(seen);
                 }
                 self.settle_before_request(context);
                 Bytes::Content
@@ -275,12 +275,14 @@ impl Shared {
     /// From the ClientHello to the ServerHello, which is a round trip and what the server takes for its keys.
     fn hello_round_trip(&self) -> Option<Nanos> {
         let (asked, answered) = self.seen.client_hello.zip(self.seen.server_hello)?;
-        (!self.hello_again && !self.retried).then(|| answered.since(asked))
+        (self.hello_again.is_none() && !self.retried).then(|| answered.since(asked))
     }
 
     /// Bytes of the client from this offset on were sent again.
     pub(super) fn sent_again(&mut self, offset: u64, at: Stamp) {
-        self.hello_again |= self.seen.server_hello.is_none();
+        if self.seen.server_hello.is_none() {
+            self.hello_again = Some(at);
+        }
         if self.finished_end.is_some_and(|end| offset < end) {
             self.finished_again = Some(at);
         }
