@@ -6,6 +6,7 @@ use super::draft::Ending;
 use super::flights::{Flights, Unanswered};
 use super::http::{Http, Turn};
 use super::stream::Piece;
+use super::tickets::Gap;
 use super::tls::{Lost, Tls};
 use crate::event::Direction;
 use crate::message::http::{Requests, Role};
@@ -109,6 +110,22 @@ impl Machine {
             Self::Http(http) => http.acknowledged(offset, at),
             Self::Tls(tls) => tls.acknowledged(offset, at),
             Self::Flights(flights) => flights.acknowledged(offset, at),
+        }
+    }
+
+    /// Bytes of the client from this offset on were sent again.
+    #[inline]
+    pub(super) fn sent_again(&mut self, offset: u64, at: Stamp) {
+        if let Self::Tls(tls) = self {
+            tls.sent_again(offset, at);
+        }
+    }
+
+    /// A packet of the server tells of bytes from `next` on that have not been seen.
+    #[inline]
+    pub(super) fn gap(&mut self, gap: Gap, next: u64) {
+        if let Self::Tls(tls) = self {
+            tls.gap(gap, next);
         }
     }
 

@@ -40,6 +40,7 @@ pub use lookup::{FRESH, Lookup, Lookups, MOST_LOOKUPS, OVER, Query};
 use machine::Machine;
 use stream::{Arrival, Stream};
 pub use stream::{MOST_HELD, MOST_PACKETS};
+use tickets::Gap;
 pub use undeliverable::Undeliverable;
 
 /// The time of a packet.
@@ -166,6 +167,15 @@ impl Exchanges {
         }
         if let (Direction::Received, Some(covered)) = (direction, covered) {
             machine.acknowledged(covered, at);
+        }
+        match (direction, own.offset(tcp.sequence)) {
+            (Direction::Sent, Some(offset)) if tcp.payload_length > 1 && offset < own.next() => {
+                machine.sent_again(offset, at);
+            }
+            (Direction::Received, Some(end)) if end > own.next() => {
+                machine.gap(Gap { end, at, covered: covered.unwrap_or(u64::MAX) }, own.next());
+            }
+            _ => {}
         }
         if tcp.payload_length > 0 {
             let sequence = tcp.sequence.wrapping_add(u32::from(tcp.flags.syn()));

@@ -104,6 +104,23 @@ impl Script {
         self
     }
 
+    /// The client sends its last bytes again, all in one packet.
+    fn client_again(mut self, millis: u64, payload: &[u8]) -> Self {
+        let length = u32::try_from(payload.len()).unwrap();
+        let sequence = self.sent.wrapping_sub(length);
+        self.raw(millis, Direction::Sent, TcpFlags::ACK, sequence, self.received, payload, length);
+        self
+    }
+
+    /// The server's packet with these bytes is lost, and comes at the end of what `between` adds.
+    fn server_late(mut self, millis: u64, payload: &[u8], between: impl FnOnce(Self) -> Self) -> Self {
+        let (sequence, length) = (self.received, u32::try_from(payload.len()).unwrap());
+        self.received = sequence.wrapping_add(length);
+        let mut script = between(self);
+        script.raw(millis, Direction::Received, TcpFlags::ACK, sequence, script.sent, payload, length);
+        script
+    }
+
     /// A packet of which the capture kept the beginning.
     fn cut(mut self, millis: u64, direction: Direction, payload: &[u8], kept: usize) -> Self {
         let (own, other) = match direction {

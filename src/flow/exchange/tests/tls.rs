@@ -130,6 +130,91 @@ fn tickets_are_no_response() {
 }
 
 #[test]
+fn tickets_where_packets_were_sent_again() {
+    let request = || hidden(200);
+    let again = [finished(), request()].concat();
+    let ticket = hidden(179);
+    let pair = [hidden(255), hidden(255)].concat();
+    // Finished and the request are lost, and sent again in one packet: the tickets acknowledge both.
+    let merged = || shaken(&[]).client(151, request()).client_again(351, &again);
+    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:649 receive:0";
+    merged().server(371, &ticket).server(800, hidden(800)).check(&[expect]);
+    merged().server(371, &pair).server(800, hidden(800)).check(&[expect]);
+    // Too late even for Finished sent again.
+    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:349 receive:300";
+    merged().server(500, &ticket).server(800, hidden(800)).check(&[expect]);
+    // Only the request was sent again: Finished had come long before.
+    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:220 receive:429";
+    shaken(&[])
+        .client(151, request())
+        .client_again(351, &request())
+        .server(371, &ticket)
+        .server(800, hidden(800))
+        .check(&[expect]);
+    // The ticket is lost and sent again: an acknowledgement behind it tells that it was under way, or the response does.
+    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:649 receive:0";
+    shaken(&[])
+        .client(151, request())
+        .server_late(391, &ticket, |script| script.server(172, b""))
+        .server(800, hidden(800))
+        .check(&[expect]);
+    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:22 receive:218";
+    shaken(&[])
+        .client(151, request())
+        .server_late(391, &ticket, |script| script.server(173, hidden(800)))
+        .check(&[expect]);
+    // Nothing tells.
+    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:240 receive:409";
+    shaken(&[]).client(151, request()).server(391, &ticket).server(800, hidden(800)).check(&[expect]);
+}
+
+#[test]
+fn tickets_and_settings_over_a_long_way() {
+    let expect = |wait: u64| format!("? https://example.com/ @100 connect:2500 tls:1501 send:1 wait:{wait} receive:0");
+    let lone = || hidden(24 + 17);
+    let rest = || hidden(89 + 17);
+    // The SYN was sent again, so that only the hellos tell the round trip of 1.5 s.
+    let shaken = |alpn: &[&str]| {
+        let mut script = Script::new(443).packet(100, Direction::Sent, TcpFlags::SYN, b"");
+        script.raw(1_100, Direction::Sent, TcpFlags::SYN, CLIENT, 0, b"", 0);
+        script
+            .packet(2_600, Direction::Received, TcpFlags::SYN | TcpFlags::ACK, b"")
+            .packet(2_600, Direction::Sent, TcpFlags::ACK, b"")
+            .client(2_600, client_hello("example.com", alpn))
+            .server(4_100, [modern([0x13, 1]), record(20, &[1]), hidden(944)].concat())
+            .client(4_101, finished())
+    };
+    shaken(&[])
+        .client(4_102, hidden(200))
+        .server(5_602, hidden(179))
+        .server(6_034, hidden(398))
+        .check(&[&expect(1_932)]);
+    let modern = &["h2", "http/1.1"];
+    shaken(modern)
+        .client(4_102, [lone(), rest()].concat())
+        .server(5_602, hidden(179))
+        .server(5_602, hidden(33 + 17))
+        .server(5_602, hidden(22 + 17))
+        .client(5_602, hidden(9 + 17))
+        .server(6_034, hidden(398))
+        .check(&[&expect(1_932)]);
+    // However late the ticket is: SETTINGS come behind it, which the client's preface shows, or its acknowledgement.
+    let late = |request: Vec<u8>| {
+        shaken(modern).client(4_102, request).server(8_000, hidden(179)).server(8_001, hidden(33 + 17))
+    };
+    late([lone(), rest()].concat()).server(8_102, hidden(398)).check(&[&expect(4_000)]);
+    late(hidden(24 + 27 + 89 + 17)).client(8_002, hidden(9 + 17)).server(8_102, hidden(398)).check(&[&expect(4_000)]);
+    // Without either, HTTP/1.1 may have been chosen, with a short head and a short body.
+    let whole = "? https://example.com/ @100 connect:2500 tls:1501 send:1 wait:3898 receive:102";
+    shaken(modern)
+        .client(4_102, hidden(200))
+        .server(8_000, hidden(179))
+        .server(8_001, hidden(33 + 17))
+        .server(8_102, hidden(398))
+        .check(&[whole]);
+}
+
+#[test]
 fn the_frames_that_begin_http2_are_no_exchange() {
     shaken(&["h2", "http/1.1"])
         .client(151, [hidden(24 + 27 + 13 + 17), hidden(80)].concat())

@@ -35,6 +35,7 @@ use super::context::Context;
 use super::draft::{Draft, Ending};
 use super::flights::{Flights, Unanswered};
 use super::stream::Piece;
+use super::tickets::Gap;
 use crate::event::{Failure, FailureCode, Phase};
 use crate::message::tls::{Alert, ContentType, Handshake, RecordItem, Records};
 use shared::{Bytes, Shared};
@@ -80,6 +81,9 @@ impl Tls {
             RecordItem::Began(record) => {
                 *alert_length = 0;
                 *bytes = shared.client_record(record, *is_encrypted, at.seen, at.end, context, finished);
+                if finished.is_some() || shared.packed.is_some() {
+                    shared.finished_end.get_or_insert(at.end);
+                }
             }
             RecordItem::Bytes(part) => match *bytes {
                 Bytes::Clear => handshake.take(part, |message| shared.client_message(message, at.seen, context)),
@@ -159,6 +163,16 @@ impl Tls {
 
     pub(super) fn acknowledged(&mut self, offset: u64, at: Stamp) {
         self.shared.flights.acknowledged(offset, at);
+    }
+
+    /// Bytes of the client from this offset on were sent again.
+    pub(super) fn sent_again(&mut self, offset: u64, at: Stamp) {
+        self.shared.sent_again(offset, at);
+    }
+
+    /// A packet of the server tells of bytes from `next` on that have not been seen.
+    pub(super) fn gap(&mut self, gap: Gap, next: u64) {
+        self.shared.gap(gap, next);
     }
 
     pub(super) fn under_way_since(&self) -> Option<Stamp> {

@@ -7,10 +7,11 @@ use crate::flow::exchange::context::Context;
 use crate::flow::exchange::draft::{Ending, TlsSeen};
 use crate::flow::exchange::flights::Flights;
 use crate::flow::exchange::stream::Piece;
-use crate::flow::exchange::tickets::{Doubt, Verdict};
+use crate::flow::exchange::tickets::{Doubt, Gap, Pace, Suspect, Verdict};
 use crate::message::tls::{
     Alert, ClientHello, ContentType, Message, Record, ServerHello, cipher_name, group_name, version_name,
 };
+use crate::time::Nanos;
 
 const TLS13: u16 = 0x0304;
 /// Type and tag of an encrypted record of TLS 1.3, for all its cipher suites but one (RFC 8446 §5.2).
@@ -25,6 +26,9 @@ const SHA384_SUITE: u16 = 0x1302;
 const FINISHED: [usize; 2] = [4 + 32 + OVERHEAD, 4 + 48 + OVERHEAD];
 /// HTTP/2 frames that ask for nothing: SETTINGS with ACK, `WINDOW_UPDATE` or `RST_STREAM`, PING or GOAWAY, and pairs of them.
 const CONTROL: [usize; 5] = [9, 13, 17, 9 + 13, 13 + 13];
+
+/// The words with which a client begins HTTP/2 (RFC 9113 §3.4).
+const PREFACE: usize = 24;
 
 /// What the bytes of the record under way are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +64,12 @@ pub(super) struct Shared {
     pub(super) late_alert: Option<Stamp>,
     pub(super) flights: Flights,
     pub(super) doubt: Doubt,
+    /// The ClientHello was sent again: what lies between it and the ServerHello is no round trip.
+    pub(super) hello_again: Option<Stamp>,
+    /// The end of the client's packet with Finished, and when a packet with bytes before that was sent again.
+    pub(super) finished_end: Option<u64>,
+    pub(super) finished_again: Option<Stamp>,
+    pub(super) gap: Option<Gap>,
     /// The server has sent content, in TLS 1.2.
     pub(super) has_content: bool,
 }
@@ -160,8 +170,17 @@ impl Shared {
                 }
                 Bytes::Ignored
             }
-            ContentType::ApplicationData if self.is_control(record.length) => Bytes::Ignored,
+            ContentType::ApplicationData if self.is_control(record.length) => {
+                if self.may_be_http2() && self.plain(record.length).is_some_and(|plain| CONTROL.contains(&plain)) {
+                    self.doubt.speaks_http2(seen);
+                }
+                Bytes::Ignored
+            }
             ContentType::ApplicationData => {
+                let is_first = self.flights.open().is_none();
+                if is_first && self.may_be_http2() && self.plain(record.length) == Some(PREFACE) {
+                    self.doubt.speaks_http2(seen);
+                }
                 self.settle_before_request(context);
                 Bytes::Content
             }
@@ -229,10 +248,18 @@ impl Shared {
         }
         self.late_alert = None;
         let asked = self.flights.open().map(|draft| draft.sent_end);
+        let gap = self.gap.filter(|gap| gap.end > piece.offset);
+        let covered = gap.map_or(covered, |gap| covered.min(gap.covered));
         let may_answer = asked.is_some_and(|end| covered >= end);
         let is_preface = self.may_be_http2() && self.plain(record.length).is_some_and(|plain| plain <= 64);
-        let round_trip = context.round_trip;
-        match self.doubt.judge(record.length, piece, may_answer, is_preface, self.seen.finished, round_trip) {
+        let sent = gap.map_or(piece.seen, |gap| gap.at.min(piece.seen));
+        let suspect = Suspect { length: record.length, may_answer, is_preface, sent };
+        let pace = Pace {
+            finished: self.seen.finished,
+            again: self.finished_again,
+            round_trip: context.round_trip.or_else(|| self.hello_round_trip()),
+        };
+        match self.doubt.judge(suspect, piece, pace) {
             Verdict::Ticket => Bytes::Ignored,
             Verdict::Doubtful => Bytes::Doubtful,
             Verdict::Content => Bytes::Content,
@@ -242,6 +269,29 @@ impl Shared {
                 }
                 Bytes::Content
             }
+        }
+    }
+
+    /// From the ClientHello to the ServerHello, which is a round trip and what the server takes for its keys.
+    fn hello_round_trip(&self) -> Option<Nanos> {
+        let (asked, answered) = self.seen.client_hello.zip(self.seen.server_hello)?;
+        (self.hello_again.is_none() && !self.retried).then(|| answered.since(asked))
+    }
+
+    /// Bytes of the client from this offset on were sent again.
+    pub(super) fn sent_again(&mut self, offset: u64, at: Stamp) {
+        if self.seen.server_hello.is_none() {
+            self.hello_again = Some(at);
+        }
+        if self.finished_end.is_some_and(|end| offset < end) {
+            self.finished_again = Some(at);
+        }
+    }
+
+    /// The server had sent bytes by now that have not been seen.
+    pub(super) fn gap(&mut self, gap: Gap, next: u64) {
+        if self.gap.is_none_or(|known| known.end <= next) {
+            self.gap = Some(gap);
         }
     }
 
