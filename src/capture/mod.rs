@@ -1,6 +1,6 @@
 //! Live capture: the packets of this program's own flows, with the kernel's stamps.
 //!
-//! A [`Capture`] is a [`Tap`]: the client tells it of each flow before its first packet leaves. One packet
+//! A [`Capture`] is a [`Tap`](crate::probe::Tap): the client tells it of each flow before its first packet leaves. One packet
 //! socket for each interface that a flow takes has a filter for exactly its flows (`filter`), and is renewed with each one. A
 //! thread empties the sockets every few milliseconds, and so does whoever asks for packets: nobody is woken by a packet, so
 //! that watching disturbs what is watched as little as possible. Packets pass the packet socket before they reach TCP, so

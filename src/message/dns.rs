@@ -1,6 +1,6 @@
 //! DNS questions as bytes, and bytes as questions and answers (RFC 1035). Any bytes give a message or an error.
 //!
-//! [`decode`] is for one who asked and knows what; [`overhear`] for one who only listens.
+//! `decode` is for one who asked and knows what; [`overhear`] for one who only listens.
 //!
 //! Deliberately absent: sending, waiting, and which answer belongs to which query.
 

@@ -9,8 +9,6 @@
 //!
 //! Deliberately absent: what the phases of a request take. That is the server's and the network's, and wirefall's own output.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints what it measured")]
-
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -29,7 +27,7 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 
-use support::{Problem, credentials, find, percentile, rounds};
+use support::{Problem, credentials, end, find, percentile, rounds};
 
 mod support;
 
@@ -40,16 +38,7 @@ const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const WRITE_OUT: &str = "%{http_code} %{http_version} %{time_total}\\n";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(table) => {
-            println!("{table}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            eprintln!("one_get: {problem}");
-            ExitCode::FAILURE
-        }
-    }
+    end("one_get", run())
 }
 
 fn run() -> Result<String, Problem> {

@@ -9,8 +9,6 @@
 //!
 //! Needs root or user namespaces, and tcpdump, tshark and curl.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints what it measured")]
-
 mod clients;
 mod judge;
 mod network;
@@ -27,22 +25,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clients::{Client, Errand, Said};
 use judge::{PHASES, Tap, judge};
-use support::{Problem, credentials, find, percentile, rounds};
+use support::{Problem, credentials, end, find, percentile, rounds};
 
 const HOST: &str = "accuracy.test";
 const REQUESTS: usize = 1_000;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(table) => {
-            println!("{table}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            eprintln!("accuracy: {problem}");
-            ExitCode::FAILURE
-        }
-    }
+    end("accuracy", run())
 }
 
 fn run() -> Result<String, Problem> {

@@ -1,6 +1,7 @@
 //! What several benches need: programs to compare with, a certificate for a host, percentiles.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -9,6 +10,21 @@ use rustls::pki_types::PrivateKeyDer;
 
 /// Whatever keeps a bench from measuring.
 pub(crate) type Problem = Box<dyn std::error::Error>;
+
+/// Prints what a bench measured, or why it could not.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints what it measured")]
+pub(crate) fn end(bench: &str, measured: Result<String, Problem>) -> ExitCode {
+    match measured {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{bench}: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// The first argument that is a number, or `default`; cargo adds arguments of its own.
 pub(crate) fn rounds(default: usize) -> Result<usize, Problem> {
