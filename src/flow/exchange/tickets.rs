@@ -174,6 +174,12 @@ impl Doubt {
         self.is_preface && (self.http2_since.is_some() || self.ahead.is_none())
     }
 
+    /// What is held back has both signs of tickets, a run of one length as fast as the network allows: a client that says more
+    /// meanwhile (HTTP/2's first request behind its preface) has not been answered.
+    pub(super) fn is_run_of_tickets(&self) -> bool {
+        self.is_prompt && !self.is_preface && self.held.len() > 1
+    }
+
     /// Nothing will tell any more: what is held back is content.
     pub(super) fn give_up(&mut self) -> Vec<HeldRecord> {
         if !self.held.is_empty() {

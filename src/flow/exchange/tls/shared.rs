@@ -295,9 +295,10 @@ impl Shared {
         }
     }
 
-    /// The client asks again: what was held back was the answer, unless it can only have been HTTP/2's preface.
+    /// The client asks again: what was held back was the answer, unless it can only have been HTTP/2's preface, or tickets.
     pub(super) fn settle_before_request(&mut self, context: &mut Context) {
-        if self.flights.awaits_response() && !self.doubt.is_preface_only() {
+        let is_no_answer = self.doubt.is_preface_only() || self.doubt.is_run_of_tickets();
+        if self.flights.awaits_response() && !is_no_answer {
             self.settle(context);
         }
     }
