@@ -20,6 +20,9 @@
 //! - `message`: pure
 //! - `trace`: pure
 //! - `flow`: pure
+//! - `stats`: pure
+//! - `attribute`: pure
+//! - `schedule`: pure
 //! - `render`: pure
 //! - `probe`: edge
 //! - `capture`: edge
@@ -27,6 +30,7 @@
 //! - `lab`: edge
 //! - `cli`: edge
 
+pub mod attribute;
 pub mod capture;
 pub mod cli;
 pub mod event;
@@ -37,6 +41,8 @@ pub mod message;
 pub mod packet;
 pub mod probe;
 pub mod render;
+pub mod schedule;
+pub mod stats;
 pub mod target;
 pub mod time;
 pub mod trace;

@@ -60,7 +60,7 @@ fn trace(lab: &DistantLab, url: &str, family: Family) -> Trace {
         coding: ContentCoding::AsIs,
     };
     let plan = Plan {
-        targets: vec![Target { name: None, tags: BTreeMap::new(), request }],
+        targets: vec![Target { name: None, tags: BTreeMap::new(), path: None, request }],
         resolution: Resolution { servers: DnsServers::Plain(vec![lab.dns_server()]), family, ..Resolution::default() },
         route: Route::default(),
         tls: TlsOptions { trust: Trust::File(authority.path().to_owned()), ..TlsOptions::default() },

@@ -37,6 +37,7 @@ fn traced(side: Side, script: &str) -> Trace {
         trace_id: TraceId::new(1, 2),
         name: None,
         tags: BTreeMap::new(),
+        path: None,
         vantage: None,
         url: "https://example.com/".to_owned(),
         method: "GET".to_owned(),

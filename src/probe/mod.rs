@@ -232,6 +232,7 @@ impl<'p> Probe<'p> {
             trace_id: TraceId::new(clock::epoch_seconds(), random()),
             name: target.name.clone(),
             tags: target.tags.clone(),
+            path: target.path.clone(),
             vantage: self.plan.vantage.clone(),
             url: request.url.to_string(),
             method: request.method.as_str().to_owned(),

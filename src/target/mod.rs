@@ -11,6 +11,7 @@ use crate::time::Nanos;
 
 mod header;
 mod host;
+mod layer_path;
 mod location;
 mod proxy;
 mod redirect;
@@ -22,6 +23,7 @@ mod tls;
 
 pub(crate) use header::is_token;
 pub use header::{HeaderField, HeaderFieldError, SECRET_FIELDS};
+pub use layer_path::{LayerPath, LayerPathError};
 pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use redirect::RedirectError;
@@ -63,6 +65,8 @@ pub struct Target {
     pub name: Option<String>,
     /// Free labels, such as `region = "us-east-1"`.
     pub tags: BTreeMap<String, String>,
+    /// The layers that its requests pass; `None` where nobody said.
+    pub path: Option<LayerPath>,
     /// What is asked.
     pub request: Request,
 }

@@ -338,6 +338,7 @@ mod tests {
             trace_id: TraceId::new(1, 2),
             name: None,
             tags: BTreeMap::new(),
+            path: None,
             vantage: None,
             url: "https://u:p@example.com/?token=1".to_owned(),
             method: "GET".to_owned(),

@@ -24,7 +24,7 @@ use crate::event::TransportCounters;
 pub use crate::event::{
     Direction, Evidence, Failure, FailureCode, PacketCounts, PacketNote, PacketRow, Phase, Recovery, Side, TcpOffer,
 };
-use crate::target::Secrets;
+use crate::target::{LayerPath, Secrets};
 use crate::time::{ClockSync, Nanos, Realtime, Timestamp};
 pub use hops::{
     Hop, HopAnswer, HopProbe, HopReply, HopReplyError, HopSearch, HopsEnded, RoundTrips, hops, last_answering,
@@ -111,6 +111,9 @@ pub struct Subject {
     /// The target's tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// The layers that the target passes, as its user named them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<LayerPath>,
     /// Where the measurement was made from, as the user calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vantage: Option<String>,

@@ -92,7 +92,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         credentials: None,
         coding: ContentCoding::AsIs,
     };
-    let target = crate::target::Target { name: None, tags: BTreeMap::new(), request };
+    let target = crate::target::Target { name: None, tags: BTreeMap::new(), path: None, request };
     let expect = Plan {
         targets: vec![target],
         resolution: crate::target::Resolution::default(),

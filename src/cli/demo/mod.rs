@@ -21,8 +21,8 @@ use crate::lab::{Endpoint, Lab};
 use crate::probe::{Interrupt, Traced};
 use crate::render::terminal;
 use crate::target::{
-    ContentCoding, DnsServers, HttpVersion, Limits, Method, Plan, Redirects, Repeat, Request, Resolution, Route,
-    Secrets, Target, TlsOptions, Trust,
+    ContentCoding, DnsServers, HttpVersion, LayerPath, Limits, Method, Plan, Redirects, Repeat, Request, Resolution,
+    Route, Secrets, Target, TlsOptions, Trust,
 };
 use crate::trace::Trace;
 
@@ -95,9 +95,7 @@ fn plan(stage: &Stage, authority: &Path) -> Plan {
 }
 
 fn tags(endpoint: &Endpoint) -> BTreeMap<String, String> {
-    let path = ("path".to_owned(), endpoint.path.join(","));
-    let region = endpoint.region.clone().map(|region| (REGION.to_owned(), region));
-    std::iter::once(path).chain(region).collect()
+    endpoint.region.clone().map(|region| (REGION.to_owned(), region)).into_iter().collect()
 }
 
 fn target(endpoint: &Endpoint, name: String, tags: BTreeMap<String, String>) -> Option<Target> {
@@ -109,7 +107,8 @@ fn target(endpoint: &Endpoint, name: String, tags: BTreeMap<String, String>) -> 
         credentials: None,
         coding: ContentCoding::AsIs,
     };
-    Some(Target { name: Some(name), tags, request })
+    let path = LayerPath::new(endpoint.path.iter().map(|layer| (*layer).to_owned()).collect()).ok();
+    Some(Target { name: Some(name), tags, path, request })
 }
 
 /// Every target of the plan, or those before Ctrl-C.

@@ -53,6 +53,7 @@ impl Told {
             trace_id: self.identity(),
             name: None,
             tags: self.tags.clone(),
+            path: None,
             vantage: vantage.cloned(),
             url: self.exchange.url.clone(),
             method: self.exchange.method.clone(),

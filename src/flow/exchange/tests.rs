@@ -162,6 +162,7 @@ pub(super) fn trace(exchange: &Exchange) -> Trace {
         trace_id: TraceId::new(1, 2),
         name: None,
         tags: std::collections::BTreeMap::new(),
+        path: None,
         vantage: None,
         url: exchange.url.clone(),
         method: exchange.method.clone(),

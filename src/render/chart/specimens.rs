@@ -38,6 +38,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         trace_id: TraceId::new(id.0, id.1),
         name,
         tags: BTreeMap::new(),
+        path: None,
         vantage: Some("a \"place\"".to_owned()),
         url,
         method: "GET".to_owned(),

@@ -24,7 +24,7 @@ impl TraceArgs {
         let template = request::Template::read(&self.request, &self.body, environment, inputs)?;
         let target = |text: &String| {
             let (name, request) = template.request_to(text.parse().of("TARGET")?)?;
-            Ok(Target { name, tags: std::collections::BTreeMap::new(), request })
+            Ok(Target { name, tags: std::collections::BTreeMap::new(), path: None, request })
         };
         let plan = Plan {
             targets: self.targets.iter().map(target).collect::<Result<_, _>>()?,

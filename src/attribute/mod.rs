@@ -1,0 +1,1 @@
+//! Which layer of AWS the wait was spent in, as far as evidence says.
