@@ -55,6 +55,8 @@ layers! {
     GlobalAccelerator = "global-accelerator",
     /// An edge of CloudFront, whoever runs the distribution.
     CloudFront = "cloudfront",
+    /// What lies between an edge of CloudFront and the clock of what stands behind it: the network to the origin.
+    CloudFrontOrigin = "cloudfront.origin",
     /// A load balancer: application, network or classic.
     Elb = "elb",
     /// API Gateway, what is told apart below excepted.
@@ -87,6 +89,23 @@ layers! {
     Target = "target",
     /// What no evidence speaks of.
     Unattributed = "unattributed",
+}
+
+impl Layer {
+    /// The layer that this one is a part of; a whole layer is its own.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        match self {
+            Self::CloudFrontOrigin => Self::CloudFront,
+            Self::ApigWaf | Self::ApigAuthorizer => Self::Apig,
+            Self::LambdaPlacement
+            | Self::LambdaInit
+            | Self::LambdaRestore
+            | Self::LambdaHandler
+            | Self::LambdaInvoke => Self::Lambda,
+            whole => whole.clone(),
+        }
+    }
 }
 
 impl From<Layer> for String {

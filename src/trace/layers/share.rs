@@ -26,6 +26,9 @@ pub struct LayerShare {
     /// The layer whose inclusive time contains this one's; absent for those directly inside the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Layer>,
+    /// Layers of the path whose time is in this one's own, because no evidence tells them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<Layer>,
     /// The earliest that it can have begun, from the trace's start; absent where nothing is known of its place. Clocks of two
     /// machines are never compared, so that a place is an interval, and an estimate.
     #[serde(rename = "start_low_ns", default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,7 @@ impl LayerShare {
             inclusive: None,
             resolution: None,
             within: None,
+            includes: Vec::new(),
             start_low: None,
             start_high: None,
             witnesses: Vec::new(),
