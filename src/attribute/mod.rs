@@ -1,18 +1,25 @@
 //! Which layer the wait was spent in, as far as evidence says.
 //!
 //! Two kinds of evidence. What one response, its names and its chain of canonical names give away ([`passed`]), and what the
-//! layers themselves wrote down: their logs.
+//! layers themselves wrote down: their logs, as [`record::Record`]s, which [`join`] finds traces for and [`nest`] puts inside
+//! each other within the client's wait.
 //!
 //! Invariants: only lengths cross clocks, never instants of two machines; evidence that is missing is missing, never 0; what
 //! does not fit is rejected with the reason, never bent.
 //!
 //! Deliberately absent: opening files, and parsing what is no AWS log.
 
+mod chain;
 mod headers;
 mod hint;
 mod names;
+mod nest;
 mod passed;
+pub mod record;
 #[cfg(test)]
 mod specimens;
+mod stated;
+mod statement;
+pub mod wanted;
 
 pub use passed::passed;
