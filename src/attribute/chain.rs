@@ -15,25 +15,39 @@ impl Chain {
     pub(super) fn of(trace: &Trace, statements: &[Statement]) -> Self {
         let path = trace.subject.path.iter().flat_map(|path| path.layers());
         let mut chain = Self(path.map(|name| Layer::from(name.to_owned()).whole()).collect());
+        let depth = |layer: &Layer| {
+            let of_layer = statements.iter().filter(|statement| statement.says.clock() == *layer);
+            of_layer.filter_map(|statement| statement.record.as_ref()?.depth).min()
+        };
         let seen = trace.passed.iter().filter(|passed| passed.certainty >= Certainty::Likely);
         let stated = statements.iter().filter(|statement| statement.says != Says::Innermost);
-        let found: Vec<Layer> = stated
-            .map(|statement| statement.says.clock())
-            .chain(seen.map(|passed| passed.layer.whole()))
-            .collect();
+        let mut found: Vec<Layer> =
+            stated.map(|statement| statement.says.clock()).chain(seen.map(|passed| passed.layer.whole())).collect();
+        found.sort_by_key(|layer| depth(layer).unwrap_or(0));
         for layer in found {
-            chain.insert(layer);
+            chain.insert(layer, &depth);
         }
         chain
     }
 
-    /// Before the first layer that is usually behind it.
-    fn insert(&mut self, layer: Layer) {
+    /// Without what is behind a layer that answered by itself.
+    pub(super) fn ending_at(mut self, layer: &Layer) -> Self {
+        if let Some(place) = self.0.iter().position(|other| other == layer) {
+            self.0.truncate(place + 1);
+        }
+        self
+    }
+
+    /// Before the first layer that is usually behind it, and behind those that it was called through.
+    fn insert(&mut self, layer: Layer, depth: &impl Fn(&Layer) -> Option<u32>) {
         if self.0.contains(&layer) {
             return;
         }
-        let place = self.0.iter().position(|other| rank(other) > rank(&layer)).unwrap_or(self.0.len());
-        self.0.insert(place, layer);
+        let own = depth(&layer);
+        let is_caller = |other: &Layer| own.is_some() && depth(other).is_some_and(|depth| Some(depth) < own);
+        let least = self.0.iter().rposition(is_caller).map_or(0, |place| place + 1);
+        let usual = self.0.iter().position(|other| rank(other) > rank(&layer)).unwrap_or(self.0.len());
+        self.0.insert(usual.max(least), layer);
     }
 
     pub(super) fn layers(&self) -> &[Layer] {

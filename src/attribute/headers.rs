@@ -59,6 +59,14 @@ fn field(name: &str, value: &str) -> Option<(Layer, Certainty, &'static str)> {
     Some(found)
 }
 
+/// The layer that says that it answered without asking anybody.
+pub(super) fn answered_by(response: &Response) -> Option<Layer> {
+    let cache = response.header("x-cache").unwrap_or_default().to_ascii_lowercase();
+    let by_edge = ["hit from cloudfront", "functiongeneratedresponse from cloudfront", "redirect from cloudfront"];
+    let by_balancer = response.header("server").is_some_and(|server| server.starts_with("awselb/"));
+    if by_edge.contains(&cache.as_str()) { Some(Layer::CloudFront) } else { by_balancer.then_some(Layer::Elb) }
+}
+
 /// What CloudFront did with the request.
 fn cache_result(value: &str) -> &'static str {
     match value.split(' ').next().unwrap_or_default() {

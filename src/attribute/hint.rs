@@ -23,6 +23,9 @@ impl Hint {
     }
 }
 
+/// Edges and proxies of others, which answer for what is behind them.
+pub(super) const EDGES: &[&str] = &["cloudflare", "fastly", "envoy", "google", "azure", "akamai"];
+
 /// A layer that is not AWS's.
 pub(super) fn named(name: &str) -> Layer {
     Layer::Named(name.to_owned())

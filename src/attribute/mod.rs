@@ -10,8 +10,10 @@
 //! Deliberately absent: opening files, and parsing what is no AWS log.
 
 mod chain;
+mod claims;
 mod headers;
 mod hint;
+mod keys;
 mod names;
 mod nest;
 mod passed;

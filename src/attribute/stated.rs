@@ -66,7 +66,13 @@ fn length(text: &str, unit: Unit) -> Option<(Nanos, Nanos)> {
     } else if let Some(number) = text.strip_suffix('s') {
         (number, 1_000_000_000)
     } else {
-        (text, match unit { Unit::Milliseconds => 1_000_000, Unit::Seconds => 1_000_000_000 })
+        (
+            text,
+            match unit {
+                Unit::Milliseconds => 1_000_000,
+                Unit::Seconds => 1_000_000_000,
+            },
+        )
     };
     decimal(number.trim(), nanos)
 }
@@ -133,7 +139,11 @@ mod tests {
             check(&[(name, value)], &json!([]), &[(says, duration, resolution, name)]);
         }
         for value in ["", "-1", "12 parsecs", "1e3", ".5", "99999999999999999999"] {
-            check(&[("x-runtime", value), ("x-envoy-upstream-service-time", value), ("x-timer", value)], &json!([]), &[]);
+            check(
+                &[("x-runtime", value), ("x-envoy-upstream-service-time", value), ("x-timer", value)],
+                &json!([]),
+                &[],
+            );
         }
     }
 
@@ -155,11 +165,10 @@ mod tests {
         );
         let edge = json!([{"name": "edge", "duration_ns": ms}, {"name": "origin", "duration_ns": 5 * ms}]);
         check(&[], &edge, &[]);
-        let akamai = json!([{"name": "ak_p"}, {"name": "edge", "duration_ns": ms}, {"name": "origin", "duration_ns": 5 * ms}]);
-        let akamai_says = [
-            (Says::Part(named("akamai")), ms, ms, "edge"),
-            (Says::Behind(named("akamai")), 5 * ms, ms, "origin"),
-        ];
+        let akamai =
+            json!([{"name": "ak_p"}, {"name": "edge", "duration_ns": ms}, {"name": "origin", "duration_ns": 5 * ms}]);
+        let akamai_says =
+            [(Says::Part(named("akamai")), ms, ms, "edge"), (Says::Behind(named("akamai")), 5 * ms, ms, "origin")];
         check(&[], &akamai, &akamai_says);
         let total = json!([{"name": "total", "duration_ns": 12_340_000}]);
         check(&[], &total, &[(Says::Innermost, 12_340_000, 10_000, "total")]);

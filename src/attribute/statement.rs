@@ -51,6 +51,8 @@ pub(super) struct Origin {
     /// `file:line`.
     pub(super) at: String,
     pub(super) joined: Joined,
+    /// How many others it was called through, where its source knows: X-Ray.
+    pub(super) depth: Option<u32>,
 }
 
 /// How a record was found to be a request's; the better one is the greater.

@@ -165,17 +165,19 @@ evidence! {
     /// An application load balancer's connection log.
     AlbConnectionLog = "alb connection log",
     /// A classic load balancer's access log.
-    ClbLog = "clb log",
+    ClbLog = "classic elb log",
     /// A network load balancer's TLS log.
-    NlbLog = "nlb log",
+    NlbLog = "nlb tls log",
     /// CloudFront's standard log.
     CloudFrontLog = "cloudfront log",
     /// CloudFront's real-time log.
-    CloudFrontRealtimeLog = "cloudfront realtime log",
+    CloudFrontRealtimeLog = "cloudfront real-time log",
     /// API Gateway's access log.
     ApigLog = "apig log",
-    /// Lambda's log, text or JSON.
+    /// Lambda's log in text.
     LambdaLog = "lambda log",
+    /// Lambda's log, or telemetry, in JSON.
+    LambdaJsonLog = "lambda json log",
     /// X-Ray's documents.
     XRay = "xray",
 }
@@ -210,7 +212,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&own).unwrap(), "\"nginx\"");
         assert_eq!(
             serde_json::to_string(&LayerEvidence::CloudFrontRealtimeLog).unwrap(),
-            "\"cloudfront realtime log\""
+            "\"cloudfront real-time log\""
         );
     }
 }

@@ -76,6 +76,11 @@ pub enum RejectedBecause {
         /// What the trace says.
         ours: String,
     },
+    /// A layer asked more than once; this is not what the answer came from.
+    EarlierAttempt {
+        /// How many there were.
+        attempts: u64,
+    },
     /// It covers the whole of a streamed response, not the time until its first byte.
     Streamed,
 }
@@ -91,6 +96,7 @@ impl RejectedBecause {
             Self::WrongTime { .. } => "wrong_time",
             Self::Ambiguous { .. } => "ambiguous",
             Self::OtherRequest { .. } => "other_request",
+            Self::EarlierAttempt { .. } => "earlier_attempt",
             Self::Streamed => "streamed",
         }
     }
@@ -109,6 +115,7 @@ impl std::fmt::Display for RejectedBecause {
             Self::WrongTime { away } => write!(f, "it is {away} away from the request"),
             Self::Ambiguous { candidates } => write!(f, "{candidates} fit equally well"),
             Self::OtherRequest { what, theirs, ours } => write!(f, "its {what} is {theirs}, the request's {ours}"),
+            Self::EarlierAttempt { attempts } => write!(f, "it is one of {attempts} attempts, and not the last"),
             Self::Streamed => f.write_str("it covers the whole of a streamed response"),
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Layer, LayerEvidence};
+use crate::event::Phase;
 use crate::time::Nanos;
 
 /// One layer's part of the wait.
@@ -78,4 +79,14 @@ pub struct Witness {
     /// Where it stands: `file:line`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+}
+
+/// What somebody else says of a phase other than the wait: a balancer of the TLS handshake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseWitness {
+    /// Which phase.
+    pub phase: Phase,
+    /// Who says what.
+    #[serde(flatten)]
+    pub witness: Witness,
 }
