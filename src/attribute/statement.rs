@@ -57,7 +57,7 @@ pub(super) struct Origin {
 
 /// How a record was found to be a request's; the better one is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Joined {
+pub(super) enum Joined {
     /// By the client's address, port and time, which another client behind the same address may share.
     ByAddress,
     /// By an identifier that only this request has.

@@ -244,7 +244,7 @@ impl<'p> Probe<'p> {
         let context = Context { clock: widened, secrets: self.plan.secrets };
         let events = recorder.into_events(widened.error().saturating_sub(sync.error()));
         let mut trace = Trace::assemble(subject, &context, events);
-        trace.passed = attribute::passed(&trace);
+        attribute::from_response(&mut trace);
         (trace, location)
     }
 

@@ -62,7 +62,7 @@ impl Told {
         };
         let context = Context { clock: clock()?, secrets };
         let mut trace = Trace::assemble(subject, &context, self.exchange.events.iter().cloned());
-        trace.passed = attribute::passed(&trace);
+        attribute::from_response(&mut trace);
         Some(trace)
     }
 
