@@ -10,6 +10,7 @@
 //! Deliberately absent: opening files, and parsing what is no AWS log.
 
 mod attribution;
+pub mod aws;
 mod chain;
 mod claims;
 mod headers;
@@ -20,6 +21,7 @@ mod names;
 mod nest;
 mod passed;
 pub mod record;
+mod root;
 #[cfg(test)]
 mod specimens;
 mod stated;

@@ -238,6 +238,8 @@ pub enum Part {
     LambdaFunction,
     /// From the end of the function to the end of `AWS::Lambda`.
     LambdaTail,
+    /// X-Ray's `Invocation`: the handler's call, inside the function's time.
+    LambdaInvocation,
     /// X-Ray's `Overhead`: between the end of the handler and that of the call, inside the function's time.
     LambdaOverhead,
     /// `Dwell Time`: an event waited in the queue of asynchronous calls.
@@ -270,6 +272,8 @@ pub struct RequestFacts {
 }
 
 /// What one must know to read a record's claims rightly.
+///
+/// Of a response that was streamed, [`Part::ApigResponse`] may cover the stream too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Remark {
     /// The client closed the connection before it had its response (an Application Load Balancer's status 460).
