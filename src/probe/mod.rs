@@ -162,7 +162,13 @@ impl<'p> Probe<'p> {
             traces.push(trace);
             let (Some(status), Some(location), false) = (status, location, failed) else { break None };
             match self.next_request(&request, status, &location, followed) {
-                Ok(Some(next)) => request = next,
+                Ok(Some(next)) => {
+                    // What is expected is the response that the chain ends with.
+                    if let Some(redirect) = traces.last_mut() {
+                        redirect.subject.expect_status = None;
+                    }
+                    request = next;
+                }
                 Ok(None) => break None,
                 Err(stopped) => break Some(stopped),
             }
@@ -214,6 +220,7 @@ impl<'p> Probe<'p> {
         let mut under_way = request::UnderWay {
             probe: self,
             request,
+            overrides: &target.resolve,
             tls,
             sync,
             recorder: &mut recorder,
@@ -236,6 +243,7 @@ impl<'p> Probe<'p> {
             vantage: self.plan.vantage.clone(),
             url: request.url.to_string(),
             method: request.method.as_str().to_owned(),
+            expect_status: target.expect_status,
             redirected_from: from,
         };
         // Where the clocks moved apart meanwhile, the kernel's stamps are less certain than they seemed.

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use crate::time::Nanos;
 
+mod catalogue;
 mod header;
+mod hint;
 mod host;
 mod layer_path;
 mod location;
@@ -21,6 +23,7 @@ mod route;
 mod sigv4;
 mod tls;
 
+pub use catalogue::{Catalogue, CatalogueError, CatalogueProblem, Entry, Role};
 pub(crate) use header::is_token;
 pub use header::{HeaderField, HeaderFieldError, SECRET_FIELDS};
 pub use layer_path::{LayerPath, LayerPathError};
@@ -28,6 +31,7 @@ pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use redirect::RedirectError;
 pub use request::{ContentCoding, Credentials, Method, MethodError, Request};
+pub(crate) use resolution::override_for;
 pub use resolution::{DnsServers, DnsServersError, Family, Resolution, ResolveOverride, ResolveOverrideError};
 pub use route::{ConnectTo, ConnectToError, Interface, InterfaceError, Route};
 pub use sigv4::{SigV4Scope, SigV4ScopeError};
@@ -69,6 +73,10 @@ pub struct Target {
     pub path: Option<LayerPath>,
     /// What is asked.
     pub request: Request,
+    /// Addresses that count for this target alone, where the plan's overrides say nothing.
+    pub resolve: Vec<ResolveOverride>,
+    /// The status that its responses should have; `None` where any is fine.
+    pub expect_status: Option<u16>,
 }
 
 /// Which HTTP is spoken.

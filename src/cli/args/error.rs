@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::target::{
-    ConnectToError, DnsServersError, HeaderFieldError, InterfaceError, LocationError, MethodError, ProxyError,
-    ResolveOverrideError, SigV4ScopeError, TlsVersionError,
+    CatalogueError, ConnectToError, DnsServersError, HeaderFieldError, InterfaceError, LocationError, MethodError,
+    ProxyError, ResolveOverrideError, SigV4ScopeError, TlsVersionError,
 };
 
 use crate::render::chart::UnknownFormat;
@@ -74,6 +74,21 @@ pub enum ValueError {
     /// A target.
     #[error(transparent)]
     Location(#[from] LocationError),
+    /// A target that its file does not have.
+    #[error("expected a URL or a name in {file} ({names}), got {word:?}{}", meant.as_deref().map_or(String::new(), |meant| format!("; perhaps {meant}")))]
+    NotInFile {
+        /// The word.
+        word: String,
+        /// The file.
+        file: String,
+        /// All of its names.
+        names: String,
+        /// The one that was perhaps meant.
+        meant: Option<String>,
+    },
+    /// `--targets`.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// `-X`.
     #[error(transparent)]
     Method(#[from] MethodError),

@@ -30,7 +30,10 @@ mod shell;
 pub use body::{BodyArgs, BodyPart, BodySource};
 pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
-pub use flags::{ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TraceArgs};
+pub use flags::{
+    ChartArgs, ChartKind, ClientArgs, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TargetArgs,
+    TraceArgs,
+};
 pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};
 pub use output::{CaptureRule, ChartFile, Color, Destination, Format, Output, PacketList, StatusRule, Verbosity};

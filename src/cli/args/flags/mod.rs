@@ -9,25 +9,28 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::body::BodyArgs;
 use super::examples;
 use crate::lab::RegionName;
 use crate::lab::link::Share;
 use crate::time::Nanos;
 
 mod capture;
+mod client;
 mod hops;
 mod network;
 mod output;
 mod pcap;
 mod request;
+mod target;
 
 pub use capture::CaptureArgs;
+pub use client::ClientArgs;
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
 pub use request::RequestArgs;
+pub use target::TargetArgs;
 
 /// Shows where the milliseconds of a request go
 ///
@@ -72,30 +75,12 @@ pub enum Command {
 /// `wirefall trace`.
 #[derive(Args, Clone, Debug)]
 pub struct TraceArgs {
-    /// What to ask: a URL, or NAME=URL to show it under a name. Without a scheme, http:// is meant
-    #[arg(value_name = "TARGET", required = true)]
-    pub targets: Vec<String>,
-    /// What is asked.
+    /// What to ask.
     #[command(flatten)]
-    pub request: RequestArgs,
-    /// What is sent along.
+    pub targets: TargetArgs,
+    /// How to ask.
     #[command(flatten)]
-    pub body: BodyArgs,
-    /// How names become addresses.
-    #[command(flatten)]
-    pub names: NameArgs,
-    /// How packets get there.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-    /// How TLS is spoken.
-    #[command(flatten)]
-    pub tls: TlsArgs,
-    /// How HTTP is spoken.
-    #[command(flatten)]
-    pub http: HttpArgs,
-    /// How long anything may take.
-    #[command(flatten)]
-    pub limits: LimitArgs,
+    pub client: ClientArgs,
     /// Whether packets are captured.
     #[command(flatten)]
     pub capture: CaptureArgs,
