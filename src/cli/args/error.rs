@@ -8,6 +8,7 @@ use crate::target::{
 };
 
 use crate::render::chart::UnknownFormat;
+use crate::stats::{ConfidenceError, SloError, ToleranceError};
 
 /// Arguments that mean nothing. The text is complete: it names the flag (or the variable), what was expected and what was
 /// given. Passwords and keys are never repeated.
@@ -52,7 +53,7 @@ pub enum ArgsError {
 }
 
 /// Why a value is not of its flag's form.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ValueError {
     /// One of the forms that only need a word of explanation.
     #[error("expected {expected}, got {got:?}")]
@@ -86,6 +87,14 @@ pub enum ValueError {
         /// The one that was perhaps meant.
         meant: Option<String>,
     },
+    /// A name that nothing has.
+    #[error("expected one of {known}, got {got:?}")]
+    NoSuchName {
+        /// All names.
+        known: String,
+        /// What was given.
+        got: String,
+    },
     /// `--targets`.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -113,6 +122,15 @@ pub enum ValueError {
     /// `--tls-max`.
     #[error(transparent)]
     TlsVersion(#[from] TlsVersionError),
+    /// `--slo`.
+    #[error(transparent)]
+    Slo(#[from] SloError),
+    /// `--same-within`.
+    #[error(transparent)]
+    Tolerance(#[from] ToleranceError),
+    /// `--confidence`.
+    #[error(transparent)]
+    Confidence(#[from] ConfidenceError),
     /// `--chart` and `chart -o`.
     #[error(transparent)]
     ChartFile(#[from] UnknownFormat),

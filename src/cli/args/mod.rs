@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches};
 
 mod body;
+mod compare;
 mod default_command;
 mod environment;
 mod error;
@@ -28,11 +29,12 @@ mod resolve;
 mod shell;
 
 pub use body::{BodyArgs, BodyPart, BodySource};
+pub use compare::{CompareOutput, Comparison, Judgement, Live, RunSource, RunsBy, SavedRun, SummaryFormat};
 pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
 pub use flags::{
-    ChartArgs, ChartKind, ClientArgs, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TargetArgs,
-    TraceArgs,
+    ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule,
+    TargetArgs, TraceArgs,
 };
 pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};

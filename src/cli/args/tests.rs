@@ -148,6 +148,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         verbosity: Verbosity::Normal,
         color: Color::Auto,
         status: StatusRule::AnyIsFine,
+        slo: None,
     };
     assert_eq!(output, expect);
 }

@@ -16,6 +16,7 @@ use crate::time::Nanos;
 
 mod capture;
 mod client;
+mod compare;
 mod hops;
 mod network;
 mod output;
@@ -25,6 +26,7 @@ mod target;
 
 pub use capture::CaptureArgs;
 pub use client::ClientArgs;
+pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
@@ -52,6 +54,9 @@ pub enum Command {
     /// Trace one request to each target, phase by phase
     #[command(after_help = examples::TRACE)]
     Trace(Box<TraceArgs>),
+    /// Trace several targets many times each, or read what was saved, and say which is faster
+    #[command(after_help = examples::COMPARE)]
+    Compare(Box<CompareArgs>),
     /// Run servers with known delays on this machine
     #[command(after_help = examples::LAB)]
     Lab(LabArgs),
