@@ -23,6 +23,7 @@ mod measure;
 mod outlet;
 pub mod pcap;
 mod progress;
+mod regions;
 mod saved;
 mod summary;
 mod trace;
@@ -175,6 +176,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::run(*args, &mut console),
         Command::Pcap(args) => pcap::run(&args, &mut console),
         Command::Chart(args) => chart::run(&args),
+        Command::Regions(args) => regions::run(*args, &mut console),
         Command::Lab(args) => lab::run(&args, &mut console),
         Command::Demo(args) => demo::run(&args, &mut console),
         Command::Completions(args) => console::print(args::completions(args.shell)).map(|()| 0),

@@ -44,6 +44,11 @@ impl Progress {
         }
     }
 
+    /// So many steps will not be made.
+    pub(super) fn leave_out(&mut self, steps: usize) {
+        self.all = self.all.saturating_sub(steps).max(self.done);
+    }
+
     /// Takes the line away, for something else to be said or for good.
     pub(super) fn clear(&mut self, console: &mut Console) {
         if self.terminal == Terminal::Shown {

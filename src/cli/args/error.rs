@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::target::{
-    CatalogueError, ConnectToError, DnsServersError, HeaderFieldError, InterfaceError, LocationError, MethodError,
-    ProxyError, ResolveOverrideError, SigV4ScopeError, TlsVersionError,
+    CatalogueError, ConnectToError, DnsServersError, EndpointTemplateError, HeaderFieldError, InterfaceError,
+    LocationError, MethodError, PartitionError, ProxyError, ResolveOverrideError, SigV4ScopeError, TlsVersionError,
 };
 
 use crate::render::chart::UnknownFormat;
@@ -122,6 +122,12 @@ pub enum ValueError {
     /// `--tls-max`.
     #[error(transparent)]
     TlsVersion(#[from] TlsVersionError),
+    /// `--partition`.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    /// `--endpoint-template`.
+    #[error(transparent)]
+    Template(#[from] EndpointTemplateError),
     /// `--slo`.
     #[error(transparent)]
     Slo(#[from] SloError),

@@ -54,6 +54,17 @@ EXIT CODES
   0 done    4 an objective was missed (--slo)    130 Ctrl-C, with a summary of what there is
   Where no request to a target succeeded, the code of its failure, as with trace";
 
+pub(super) const REGIONS: &str = "\
+EXAMPLES
+  wirefall regions                                           nearest first, by the time to connect
+  wirefall regions --service lambda -n 20 --phases
+  wirefall regions --endpoint-template 'https://{region}.api.example.com/health'
+  wirefall regions --endpoint-template 'https://{service}.{region}.{dualstack_suffix}/' -6
+  wirefall regions --vantage berlin --save berlin.jsonl      for wirefall compare berlin.jsonl tokyo.jsonl
+
+Each region is asked over a connection of its own each time. One that fails on its first request that counts is not asked
+again.";
+
 pub(super) const LAB: &str = "\
 EXAMPLES
   wirefall lab --ca-out ca.pem --dns-port 5353

@@ -25,6 +25,7 @@ pub mod flags;
 mod hops;
 mod inputs;
 mod output;
+mod regions;
 mod resolve;
 mod shell;
 
@@ -33,12 +34,13 @@ pub use compare::{CompareOutput, Comparison, Judgement, Live, RunSource, RunsBy,
 pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
 pub use flags::{
-    ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule,
-    TargetArgs, TraceArgs,
+    ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, RegionsArgs,
+    SideRule, TargetArgs, TraceArgs,
 };
 pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};
 pub use output::{CaptureRule, ChartFile, Color, Destination, Format, Output, PacketList, StatusRule, Verbosity};
+pub use regions::{RegionSurvey, SurveyDepth};
 pub use shell::{completions, man};
 
 /// The command and its raw flags. `argv` begins with the program's name.

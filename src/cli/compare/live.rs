@@ -13,8 +13,8 @@ use crate::probe::{Interrupt, Probe};
 use crate::render::json;
 use crate::schedule::interleaved;
 use crate::stats::{Baseline, Settings, grouped};
-use crate::target::Repeat;
-use crate::trace::Trace;
+use crate::target::{Repeat, Target};
+use crate::trace::{Trace, redact_url};
 
 /// Orders that nobody chose are drawn from so many, so that their numbers are short enough to be typed again.
 const SEEDS: u64 = 1_000_000;
@@ -43,9 +43,9 @@ pub(super) fn run(
     }
     let of = |index: usize| traces.iter().filter(move |(target, _)| *target == index).map(|(_, trace)| trace);
     for (index, target) in plan.targets.iter().enumerate() {
-        ending.judge(console, &super::verdict(name(target), of(index)));
+        ending.judge(console, &super::verdict(&name(target), of(index)));
         if live.repeat == Repeat::ColdThenWarm {
-            console.note(&reconnections(name(target), of(index)));
+            console.note(&reconnections(&name(target), of(index)));
         }
     }
     // In the order of the targets, not in that of the requests.
@@ -80,7 +80,7 @@ fn ask(
     let mut said: Vec<String> = Vec::new();
     let manner = Manner { repeat: live.repeat, at_once: live.at_once };
     measure(probe, targets, turns, manner, interrupt, |Turn { target, purpose }, traced| {
-        progress.step(name(&targets[target]), console);
+        progress.step(&name(&targets[target]), console);
         if purpose == Purpose::WarmUp {
             return;
         }
@@ -105,8 +105,9 @@ fn ask(
     traces
 }
 
-fn name(target: &crate::target::Target) -> &str {
-    target.name.as_deref().unwrap_or(target.request.url.as_str())
+/// What a target is called here: a URL may hold what nobody should read over a shoulder.
+fn name(target: &Target) -> String {
+    target.name.clone().unwrap_or_else(|| redact_url(target.request.url.as_str()))
 }
 
 /// What is about to be done, and how it can be repeated.

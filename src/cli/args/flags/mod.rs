@@ -21,6 +21,7 @@ mod hops;
 mod network;
 mod output;
 mod pcap;
+mod regions;
 mod request;
 mod target;
 
@@ -31,6 +32,7 @@ pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
+pub use regions::RegionsArgs;
 pub use request::RequestArgs;
 pub use target::TargetArgs;
 
@@ -57,6 +59,9 @@ pub enum Command {
     /// Trace several targets many times each, or read what was saved, and say which is faster
     #[command(after_help = examples::COMPARE)]
     Compare(Box<CompareArgs>),
+    /// Find the AWS regions that are nearest to this machine
+    #[command(after_help = examples::REGIONS)]
+    Regions(Box<RegionsArgs>),
     /// Run servers with known delays on this machine
     #[command(after_help = examples::LAB)]
     Lab(LabArgs),

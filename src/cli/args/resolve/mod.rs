@@ -13,6 +13,7 @@ mod compare;
 mod hops;
 mod network;
 mod output;
+mod regions;
 mod request;
 mod targets;
 
