@@ -72,6 +72,7 @@ impl RegionColumns {
             }
             Self::Phases => {
                 let median = |measure: &Measure| match measure {
+                    // Those of requests that failed later count, too.
                     Measure::Phase(Phase::Connect) => Some(connect.p50),
                     other => phases.get(other).map(|stats| stats.p50),
                 };

@@ -9,16 +9,22 @@
 //!
 //! Deliberately absent: measuring, and words for people (`render` has them).
 
+mod bootstrap;
 mod group;
 mod layers;
 mod measure;
+mod outlier;
 mod random;
+mod rank;
 mod sample;
 mod settings;
 mod signed;
 mod slo;
+#[cfg(test)]
+pub(crate) mod specimens;
 mod summarise;
 mod summary;
+mod verdict;
 
 pub use group::{Connection, Group, Run, grouped, grouped_by_run};
 pub use layers::{LayerDifference, LayerNote};

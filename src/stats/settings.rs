@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Nanos;
 
+/// A difference below this, in the middle of everything that happens on a host, is none: how far apart two measurements of the same
+/// thing lie because a thread was woken a little later. It counts only where no tolerance was chosen.
+pub(super) const NEGLIGIBLE: Nanos = Nanos::from_micros(50);
+
 /// How groups are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {

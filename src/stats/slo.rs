@@ -320,13 +320,13 @@ impl Measured {
 }
 
 impl Slo {
-    /// What the rows of a summary miss. Rows that differ only in their connections or redirects are one target: each of them
-    /// that has what is limited is held to it, and it is enough that one has.
+    /// What the rows of a summary miss. Rows that differ in their connections alone are one target: each of them that has what
+    /// is limited is held to it, and it is enough that one has.
     #[must_use]
     pub fn judge_rows<'r>(&self, rows: impl IntoIterator<Item = &'r TargetSummary>) -> Vec<Miss> {
         let mut targets: Vec<(Row, Judged)> = Vec::new();
         for summary in rows {
-            let target = Row { connection: None, redirects: 0, ..summary.row.clone() };
+            let target = Row { connection: None, ..summary.row.clone() };
             let at = targets.iter().position(|(row, _)| *row == target).unwrap_or_else(|| {
                 targets.push((target, Judged::default()));
                 targets.len() - 1

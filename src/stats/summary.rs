@@ -23,6 +23,9 @@ pub struct Summary {
     /// Measures that only one of two rows has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<NotCompared>,
+    /// Rows that have no baseline, because it was not measured at their vantage, in their run, or over their kind of connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<Row>,
     /// What each layer costs, by the difference of two paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerDifference>,
@@ -100,7 +103,7 @@ pub struct TargetSummary {
     pub failure_codes: BTreeMap<String, u64>,
     /// Completed requests in a second, from the start of the first request to the end of the last; `None` below two.
     pub throughput_rps: Option<f64>,
-    /// The responses by their status.
+    /// The whole responses by their status.
     pub status: BTreeMap<String, u64>,
     /// The lengths of the completed requests; a measure that none of them has is absent.
     pub phases: BTreeMap<Measure, Stats>,
@@ -167,8 +170,9 @@ pub struct Difference {
     /// With [`Verdict::Same`]: no difference beyond this fits the interval.
     #[serde(rename = "within_ns", default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Nanos>,
-    /// How many more requests of each of the two a clear verdict would need, roughly; `None` where there is one, or where no
-    /// number of requests would help.
+    /// How many more requests of each of the two a clear verdict would need, roughly, if the medians stay where they are: with
+    /// [`Verdict::Unclear`], and with [`Verdict::Same`] where one of interval and rank test says otherwise. `None` where no number of
+    /// requests would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<u64>,
 }
@@ -209,7 +213,7 @@ impl Verdict {
     }
 }
 
-/// A measure that only one of two rows has: on reused connections there is no `connect`, for IP literals no `dns`.
+/// A measure that only one of two rows has, or has only once: on reused connections there is no `connect`, for IP literals no `dns`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotCompared {
     /// The row that would be compared.
@@ -219,6 +223,6 @@ pub struct NotCompared {
     pub against: Row,
     /// Which measure.
     pub phase: Measure,
-    /// How many lengths each has: one of them none.
+    /// How many lengths each has: one of them none, or one.
     pub counts: Counts,
 }

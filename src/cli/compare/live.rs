@@ -54,7 +54,7 @@ pub(super) fn run(
     let in_order: Vec<Trace> = in_order.into_iter().map(|(_, trace)| trace.clone()).collect();
     let of_baseline: Vec<Trace> = of(live.baseline).take(1).cloned().collect();
     let baseline = grouped(&of_baseline).into_iter().next();
-    let baseline = baseline.map_or(Baseline::Absent, |group| Baseline::Target(group.name));
+    let baseline = baseline.map_or(Baseline::Absent, |group| Baseline::Target(group.row.name));
     let settings = Settings { seed, ..judgement.settings };
     super::conclude(&grouped(&in_order), &baseline, &settings, judgement, output, ending, console)
 }

@@ -36,9 +36,8 @@ pub(super) fn run(
     match judgement.by.unwrap_or_else(|| by_default(&runs)) {
         RunsBy::Vantage => by_target(runs, judgement, output, ending, console),
         RunsBy::Run => {
-            let views: Vec<Run<'_>> =
-                runs.iter().map(|(name, traces)| Run { name: name.clone(), traces: traces.as_slice() }).collect();
-            let first = views.first().map(|run| run.name.clone()).unwrap_or_default();
+            let views: Vec<Run<'_>> = runs.iter().map(|(name, traces)| Run { name, traces }).collect();
+            let first = views.first().map(|run| run.name.to_owned()).unwrap_or_default();
             let before = judgement.baseline.clone().unwrap_or(first);
             console.note(&format!("Each target is compared with itself in {before}\n"));
             let groups = grouped_by_run(&views);
@@ -82,5 +81,5 @@ fn by_target(
 /// saved in random order, so that this is none in particular, and it is said which.
 fn usual_baseline(groups: &[Group<'_>]) -> Option<String> {
     let layers = |group: &&Group<'_>| group.path.as_ref().map_or(usize::MAX, |path| path.layers().count());
-    groups.iter().min_by_key(layers).map(|group| group.name.clone())
+    groups.iter().filter(|group| group.row.redirects == 0).min_by_key(layers).map(|group| group.row.name.clone())
 }
