@@ -16,8 +16,10 @@ pub mod heads;
 pub mod json;
 mod length;
 pub mod markdown;
+pub mod regions;
 #[cfg(test)]
 mod sample;
+pub mod summary;
 pub mod terminal;
 pub mod verbose;
 pub mod write_out;
