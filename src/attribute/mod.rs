@@ -1,6 +1,7 @@
 //! Which layer of AWS the wait was spent in, as far as evidence says.
 
 pub mod aws;
+mod needles;
 pub mod record;
 mod root;
 pub mod wanted;
