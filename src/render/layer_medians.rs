@@ -45,8 +45,10 @@ pub(crate) fn medians(traces: &[Trace]) -> Vec<Median> {
             found.entry((target, place)).or_insert_with(|| (share.layer.clone(), Vec::new())).1.push(trace);
         }
     }
-    let mut medians: Vec<(usize, Median)> =
-        found.into_iter().filter_map(|((target, _), (layer, of))| Some((target, median(&targets[target], layer, &of)?))).collect();
+    let mut medians: Vec<(usize, Median)> = found
+        .into_iter()
+        .filter_map(|((target, _), (layer, of))| Some((target, median(&targets[target], layer, &of)?)))
+        .collect();
     // A layer that only some requests have comes where a request meets it, not where it was first seen; the rest comes last.
     medians.sort_by_key(|(target, median)| (*target, median.layer == Layer::Unattributed, rank(&median.layer)));
     medians.into_iter().map(|(_, median)| median).collect()

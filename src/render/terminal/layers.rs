@@ -6,7 +6,7 @@
 use super::bar::Scale;
 use super::facts::{INDENT, label};
 use super::line::{Line, Paint, Paragraph, columns};
-use super::{LEAST_BAR, Style};
+use super::{LEAST_BAR, Page, Style};
 use crate::attribute::Tally;
 use crate::render::layer_medians::{Median, medians};
 use crate::render::length::millis;
@@ -66,7 +66,9 @@ struct Row<'t> {
 fn split(trace: &Trace, style: Style) -> Vec<Line> {
     let Some(wait) = trace.span(Phase::Wait).filter(|_| !trace.layers.is_empty()) else { return Vec::new() };
     let rows: Vec<Row<'_>> = trace.layers.iter().map(|share| row(share, trace)).collect();
-    let widest = |cell: fn(&Row<'_>) -> &String| rows.iter().map(|row| columns(&style.glyphs.spell(cell(row)))).max();
+    let widest = |cell: for<'r> fn(&'r Row<'_>) -> &'r String| {
+        rows.iter().map(|row| columns(&style.glyphs.spell(cell(row)))).max()
+    };
     let names = widest(|row| &row.name).unwrap_or(0);
     let owns = widest(|row| &row.own).unwrap_or(0);
     let inclusives = widest(|row| &row.inclusive).unwrap_or(0);
@@ -103,9 +105,8 @@ fn row<'t>(share: &'t LayerShare, trace: &Trace) -> Row<'t> {
     let parent = |layer: &Layer| trace.layers.share(layer).and_then(|share| share.within.clone());
     let level = std::iter::successors(share.within.clone(), parent).count();
     let includes: String = share.includes.iter().map(|layer| format!(" + {layer}")).collect();
-    let notable = share.resolution.filter(|resolution| {
-        resolution.get().saturating_mul(NOTABLE_SHARE) >= share.duration.get()
-    });
+    let notable =
+        share.resolution.filter(|resolution| resolution.get().saturating_mul(NOTABLE_SHARE) >= share.duration.get());
     let bound = notable.map_or(String::new(), |resolution| format!(" ±{resolution}"));
     Row {
         share,
@@ -182,6 +183,32 @@ pub fn attribution(traces: &[Trace], tally: &Tally, style: &Style) -> String {
     let mut out = String::new();
     for line in lines {
         line.write_to(&mut out);
+    }
+    out
+}
+
+/// The counts alone, for where a table would be in the way.
+#[must_use]
+pub fn attribution_counts(tally: &Tally, style: &Style) -> String {
+    let mut out = String::new();
+    for line in counts(tally, *style) {
+        line.write_to(&mut out);
+    }
+    out
+}
+
+/// Each request with its wait by layers, and nothing else of it.
+#[must_use]
+pub fn layered(traces: &[Trace], style: &Style) -> String {
+    let page = Page::new(traces, *style);
+    let mut out = String::new();
+    for (index, trace) in traces.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        for line in page.heading(index, trace).into_iter().chain(lines(trace, *style)) {
+            line.write_to(&mut out);
+        }
     }
     out
 }

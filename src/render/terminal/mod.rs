@@ -24,7 +24,7 @@ mod wire;
 
 use bar::Scale;
 pub use flows::{FlowRow, flow_table};
-pub use layers::attribution;
+pub use layers::{attribution, attribution_counts, layered};
 use line::{Line, Paint, Paragraph, clip_middle, columns};
 
 pub use regions::regions;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{ChartFile, Format};
+use crate::attribute::aws::{AccessFormat, Columns};
+use crate::cli::args::Format;
 
 /// `wirefall attribute`.
 #[derive(Args, Clone, Debug)]
@@ -24,9 +25,6 @@ pub struct AttributeArgs {
     /// Append traces with their layers to this file, a JSON document a line
     #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
     pub save: Option<PathBuf>,
-    /// Draw the layers of requests into this file
-    #[arg(long, value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>, help_heading = "Output")]
-    pub chart: Option<ChartFile>,
     /// Say nothing on standard error
     #[arg(short = 's', long, help_heading = "Output")]
     pub silent: bool,
@@ -37,7 +35,9 @@ pub struct AttributeArgs {
 
 /// Each a file, a folder with all that is in it, or a pattern with * ? [] **; plain or compressed with gzip; - for standard input.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Evidence (files, folders, patterns with * ? [] **; gzip is recognised; - for standard input)")]
+#[command(
+    next_help_heading = "Evidence (files, folders, patterns with * ? [] **; gzip is recognised; - for standard input)"
+)]
 pub struct EvidenceArgs {
     /// X-Ray documents: batch-get-traces, documents as objects, or bare segments
     #[arg(long, value_name = "FILE")]
@@ -61,14 +61,14 @@ pub struct EvidenceArgs {
     #[arg(long, value_name = "FILE")]
     pub cloudfront_realtime: Vec<String>,
     /// The fields of the real-time logs, in order, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub cloudfront_fields: Vec<String>,
+    #[arg(long, value_name = "LIST", value_parser = Columns::parse)]
+    pub cloudfront_fields: Option<Columns>,
     /// Access logs of API Gateway: JSON, a document a line, unless --apig-format says otherwise
     #[arg(long, value_name = "FILE")]
     pub apig: Vec<String>,
     /// The format string of API Gateway's access logs, as configured: '$context.requestId $context.responseLatency'
-    #[arg(long, value_name = "TEXT")]
-    pub apig_format: Option<String>,
+    #[arg(long, value_name = "TEXT", value_parser = AccessFormat::parse)]
+    pub apig_format: Option<AccessFormat>,
     /// Logs of Lambda, text or JSON
     #[arg(long, value_name = "FILE")]
     pub lambda: Vec<String>,

@@ -14,6 +14,7 @@ use crate::lab::RegionName;
 use crate::lab::link::Share;
 use crate::time::Nanos;
 
+mod attribute;
 mod capture;
 mod client;
 mod compare;
@@ -25,6 +26,7 @@ mod regions;
 mod request;
 mod target;
 
+pub use attribute::{AttributeArgs, EvidenceArgs};
 pub use capture::CaptureArgs;
 pub use client::ClientArgs;
 pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
@@ -68,6 +70,9 @@ pub enum Command {
     /// Run the lab, trace it and draw what was measured
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// Split the wait of saved traces by layers, with the logs that the layers wrote
+    #[command(after_help = examples::ATTRIBUTE)]
+    Attribute(Box<AttributeArgs>),
     /// Read captures that were made elsewhere, as traces
     #[command(after_help = examples::PCAP)]
     Pcap(Box<PcapArgs>),
