@@ -349,6 +349,7 @@ fn a_tunnel_begins_anew_and_an_upgrade_ends_it() {
         .check(&["GET http://h/ws @100 connect:20 send:5 wait:25 receive:0 101/0"]);
 }
 
+mod tickets;
 mod tls;
 
 proptest! {
