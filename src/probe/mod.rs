@@ -31,6 +31,7 @@ pub use deadline::Interrupt;
 pub use tap::{Carrier, FlowId, Opening, Tap, TappedPacket, Vantage, Watcher};
 pub use tls::TlsSetupError;
 
+use crate::attribute;
 use crate::event::{Failure, FailureCode, Phase};
 use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target};
 use crate::time::ClockSync;
@@ -242,7 +243,9 @@ impl<'p> Probe<'p> {
         let widened = sync.widened_by(&clock::sync());
         let context = Context { clock: widened, secrets: self.plan.secrets };
         let events = recorder.into_events(widened.error().saturating_sub(sync.error()));
-        (Trace::assemble(subject, &context, events), location)
+        let mut trace = Trace::assemble(subject, &context, events);
+        attribute::from_response(&mut trace);
+        (trace, location)
     }
 
     /// Does what takes time and is not part of the request, before its clock starts.
