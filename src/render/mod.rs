@@ -16,6 +16,7 @@ pub mod heads;
 pub mod json;
 mod length;
 pub mod markdown;
+pub mod regions;
 #[cfg(test)]
 mod sample;
 pub mod summary;

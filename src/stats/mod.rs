@@ -19,6 +19,7 @@ mod rank;
 mod sample;
 mod settings;
 mod signed;
+mod slo;
 #[cfg(test)]
 pub(crate) mod specimens;
 mod summarise;
@@ -32,6 +33,7 @@ pub(crate) use random::SplitMix64;
 pub use sample::{Sample, Stats};
 pub use settings::{Confidence, ConfidenceError, Settings, Tolerance, ToleranceError};
 pub use signed::SignedNanos;
+pub use slo::{Miss, Objective, Shortfall, Slo, SloError};
 pub use summarise::{Baseline, SummariseError, summarise};
 pub use summary::{
     Counts, Difference, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema, TargetSummary, Verdict,

@@ -346,6 +346,7 @@ mod tests {
             vantage: None,
             url: "https://u:p@example.com/?token=1".to_owned(),
             method: "GET".to_owned(),
+            expect_status: None,
             redirected_from: None,
         }
     }

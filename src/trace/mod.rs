@@ -40,6 +40,9 @@ pub use timeline::{Span, Timeline, TimelineError};
 pub use wait::{Method, WaitSplit};
 pub use wire::{Cause, Delay, PhasePackets, Wire};
 
+/// What a response with another status than the expected one counts as, beside the codes of failures ([`FailureCode`]).
+pub const UNEXPECTED_STATUS: &str = "http.unexpected_status";
+
 /// Everything known of one request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trace {
@@ -139,6 +142,9 @@ pub struct Subject {
     pub url: String,
     /// The request's method.
     pub method: String,
+    /// The status that its user expects; absent where any is fine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_status: Option<u16>,
     /// The trace of the redirect that led here.
     pub redirected_from: Option<TraceId>,
 }
@@ -216,6 +222,23 @@ impl Trace {
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         self.outcome.failure()
+    }
+
+    /// The status of a response that is complete and not the one that its user expects.
+    ///
+    /// Such a trace is complete all the same: what arrived is what the server said. It counts as a failure where requests are
+    /// counted, under the name [`UNEXPECTED_STATUS`].
+    #[must_use]
+    pub fn unexpected_status(&self) -> Option<u16> {
+        let status = self.response.as_ref().filter(|_| self.failure().is_none())?.status;
+        self.subject.expect_status.filter(|expected| *expected != status).map(|_| status)
+    }
+
+    /// The name that this counts under as a failure: its failure's code, or [`UNEXPECTED_STATUS`].
+    #[must_use]
+    pub fn failure_name(&self) -> Option<&'static str> {
+        let failed = self.failure().map(|failure| failure.code.as_str());
+        failed.or_else(|| self.unexpected_status().map(|_| UNEXPECTED_STATUS))
     }
 
     /// The name to show: the target's, or else the URL.

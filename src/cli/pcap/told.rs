@@ -58,6 +58,7 @@ impl Told {
             vantage: vantage.cloned(),
             url: self.exchange.url.clone(),
             method: self.exchange.method.clone(),
+            expect_status: None,
             redirected_from: None,
         };
         let context = Context { clock: clock()?, secrets };

@@ -166,6 +166,7 @@ pub(super) fn trace(exchange: &Exchange) -> Trace {
         vantage: None,
         url: exchange.url.clone(),
         method: exchange.method.clone(),
+        expect_status: None,
         redirected_from: None,
     };
     Trace::assemble(subject, &context, exchange.events.clone())

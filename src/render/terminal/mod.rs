@@ -17,12 +17,15 @@ mod flows;
 mod hops;
 mod line;
 mod packets;
+mod regions;
 mod table;
 mod wire;
 
 use bar::Scale;
 pub use flows::{FlowRow, flow_table};
 use line::{Line, Paint, Paragraph, clip_middle, columns};
+
+pub use regions::regions;
 
 use super::chain::placed;
 use super::length::{millis, rough_millis};

@@ -9,25 +9,32 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::body::BodyArgs;
 use super::examples;
 use crate::lab::link::Share;
 use crate::lab::{Clock, ClockError, RegionName, Skew, SkewError};
 use crate::time::Nanos;
 
 mod capture;
+mod client;
+mod compare;
 mod hops;
 mod network;
 mod output;
 mod pcap;
+mod regions;
 mod request;
+mod target;
 
 pub use capture::CaptureArgs;
+pub use client::ClientArgs;
+pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
+pub use regions::RegionsArgs;
 pub use request::RequestArgs;
+pub use target::TargetArgs;
 
 /// Shows where the milliseconds of a request go
 ///
@@ -49,6 +56,12 @@ pub enum Command {
     /// Trace one request to each target, phase by phase
     #[command(after_help = examples::TRACE)]
     Trace(Box<TraceArgs>),
+    /// Trace several targets many times each, or read what was saved, and say which is faster
+    #[command(after_help = examples::COMPARE)]
+    Compare(Box<CompareArgs>),
+    /// Find the AWS regions that are nearest to this machine
+    #[command(after_help = examples::REGIONS)]
+    Regions(Box<RegionsArgs>),
     /// Run servers with known delays on this machine
     #[command(after_help = examples::LAB)]
     Lab(LabArgs),
@@ -72,30 +85,12 @@ pub enum Command {
 /// `wirefall trace`.
 #[derive(Args, Clone, Debug)]
 pub struct TraceArgs {
-    /// What to ask: a URL, or NAME=URL to show it under a name. Without a scheme, http:// is meant
-    #[arg(value_name = "TARGET", required = true)]
-    pub targets: Vec<String>,
-    /// What is asked.
+    /// What to ask.
     #[command(flatten)]
-    pub request: RequestArgs,
-    /// What is sent along.
+    pub targets: TargetArgs,
+    /// How to ask.
     #[command(flatten)]
-    pub body: BodyArgs,
-    /// How names become addresses.
-    #[command(flatten)]
-    pub names: NameArgs,
-    /// How packets get there.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-    /// How TLS is spoken.
-    #[command(flatten)]
-    pub tls: TlsArgs,
-    /// How HTTP is spoken.
-    #[command(flatten)]
-    pub http: HttpArgs,
-    /// How long anything may take.
-    #[command(flatten)]
-    pub limits: LimitArgs,
+    pub client: ClientArgs,
     /// Whether packets are captured.
     #[command(flatten)]
     pub capture: CaptureArgs,
