@@ -8,6 +8,7 @@
 //! - `fonts`: the embedded faces and how wide text is in them
 //! - `geometry`: rectangles and labels
 //! - `canvas`: shapes and text in pixels, as SVG
+//! - `frame`: headline, legend and axis
 //! - `layout`, `waterfall`: the waterfall chart
 //! - `raster`: SVG as PNG
 //!
@@ -16,6 +17,7 @@
 
 mod canvas;
 mod fonts;
+mod frame;
 mod geometry;
 mod layout;
 pub mod palette;
