@@ -18,6 +18,7 @@ mod length;
 pub mod markdown;
 #[cfg(test)]
 mod sample;
+pub mod summary;
 pub mod terminal;
 pub mod verbose;
 pub mod write_out;
