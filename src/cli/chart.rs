@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::args::{ChartArgs, ChartKind};
 use super::{CommandError, drawing};
-use crate::render::chart::ChartOptions;
+use crate::render::chart::{self, ChartOptions, StackedOptions};
+use crate::stats::grouped;
 use crate::trace::Trace;
 
 pub(super) fn run(args: &ChartArgs) -> Result<u8, CommandError> {
@@ -14,9 +15,15 @@ pub(super) fn run(args: &ChartArgs) -> Result<u8, CommandError> {
         traces.extend(read_traces(input)?);
     }
     let options = ChartOptions { title: args.title.clone(), ..ChartOptions::default() };
-    match args.kind {
-        ChartKind::Waterfall => drawing::draw(&traces, &options, args.output.path(), args.output.form())?,
-    }
+    let svg = match args.kind {
+        ChartKind::Waterfall => chart::waterfall(&traces, &options),
+        ChartKind::Stacked => {
+            let stacked = StackedOptions { statistic: args.statistic, parts: args.by, order: args.order };
+            chart::stacked(&grouped(&traces), stacked, &options)
+        }
+        ChartKind::Layers => chart::layers(&traces, &options),
+    };
+    drawing::write_chart(&svg?, &args.output)?;
     Ok(0)
 }
 

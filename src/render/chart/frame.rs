@@ -6,6 +6,7 @@ use super::geometry::{Anchor, Font, Label, Rect};
 use super::palette::{AXIS, GRID, INK, MUTED, PAPER};
 use super::scale::ticks;
 use super::{ChartError, ChartOptions, DrawFailure};
+use crate::trace::Trace;
 
 /// Paper around everything, in pixels.
 pub(super) const MARGIN: f64 = 36.0;
@@ -48,6 +49,13 @@ pub(super) enum Axis {
     Below,
     /// Also above them: so many rows that they do not fit on a screen.
     AboveAndBelow,
+}
+
+/// When the first of these requests began: `2026-11-21 04:38:33 UTC`.
+pub(super) fn since<'t>(traces: impl Iterator<Item = &'t Trace>) -> Option<String> {
+    let stamp = traces.map(|trace| trace.started_at).min()?.to_string();
+    let (date, time) = stamp.split_once('T').unwrap_or((&stamp, ""));
+    Some(format!("{date} {} UTC", time.split('.').next().unwrap_or_default()))
 }
 
 /// The width that the options ask for, if a chart can have it.

@@ -16,6 +16,7 @@ use crate::lab::link::Share;
 use crate::time::Nanos;
 
 mod capture;
+mod chart;
 mod hops;
 mod network;
 mod output;
@@ -23,6 +24,7 @@ mod pcap;
 mod request;
 
 pub use capture::CaptureArgs;
+pub use chart::{ChartArgs, ChartKind};
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
@@ -153,30 +155,6 @@ pub struct DemoArgs {
     /// Write traces and charts into this directory
     #[arg(long, value_name = "DIR", default_value = "./wirefall-demo")]
     pub out: PathBuf,
-}
-
-/// `wirefall chart`.
-#[derive(Args, Clone, Debug)]
-pub struct ChartArgs {
-    /// What to draw
-    #[arg(value_name = "KIND")]
-    pub kind: ChartKind,
-    /// Saved traces, a JSON document a line (--save, --format jsonl)
-    #[arg(value_name = "INPUT.jsonl", required = true)]
-    pub inputs: Vec<PathBuf>,
-    /// Draw into this file; its name ends in .png or .svg
-    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<super::ChartFile>)]
-    pub output: super::ChartFile,
-    /// Write this above the chart
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-}
-
-/// What can be drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ChartKind {
-    /// The phases of each trace, on one time axis.
-    Waterfall,
 }
 
 /// `wirefall completions`.

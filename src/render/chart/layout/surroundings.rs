@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::ChartOptions;
-use super::super::frame::legend_lines;
+use super::super::frame::{self, legend_lines};
 use super::{Key, Keyed, MarkKind, Row, writing};
 use crate::event::{Evidence, Phase};
 use crate::trace::Trace;
@@ -23,11 +23,7 @@ pub(in crate::render::chart) fn title(traces: &[Trace], options: &ChartOptions) 
 /// When and where from, how many, and on whose word.
 pub(super) fn subtitle(traces: &[Trace]) -> String {
     let mut parts = Vec::new();
-    if let Some(first) = traces.iter().map(|trace| trace.started_at).min() {
-        let stamp = first.to_string();
-        let (date, time) = stamp.split_once('T').unwrap_or((&stamp, ""));
-        parts.push(format!("{date} {} UTC", time.split('.').next().unwrap_or_default()));
-    }
+    parts.extend(frame::since(traces.iter()));
     let vantages: BTreeSet<&str> = traces.iter().filter_map(|trace| trace.subject.vantage.as_deref()).collect();
     if !vantages.is_empty() {
         parts.push(format!("from {}", vantages.into_iter().collect::<Vec<_>>().join(", ")));

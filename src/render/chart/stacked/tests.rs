@@ -1,0 +1,1 @@
+//! Stacked charts of written and of any traces.
