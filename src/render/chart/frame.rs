@@ -10,6 +10,8 @@ use crate::trace::Trace;
 
 /// Paper around everything, in pixels.
 pub(super) const MARGIN: f64 = 36.0;
+/// Where the headline ends.
+const HEADLINE_BOTTOM: f64 = 78.0;
 /// Where the middle of the legend's first line is, and how far it is to the next.
 const LEGEND_TOP: f64 = 100.0;
 const LEGEND_PITCH: f64 = 22.0;
@@ -109,9 +111,9 @@ pub(super) fn legend_lines<K: Clone>(entries: &[(K, &str)], first: u8, room: f64
         .collect()
 }
 
-/// Where the legend ends.
+/// Where the legend ends, or the headline where there is no legend.
 pub(super) fn legend_bottom<K>(legend: &[Keyed<K>]) -> f64 {
-    legend.iter().map(|entry| entry.symbol.bottom()).fold(0.0, f64::max)
+    legend.iter().map(|entry| entry.symbol.bottom()).fold(HEADLINE_BOTTOM, f64::max)
 }
 
 /// The symbol and text of one entry of the legend, from `(x, y)` on, where y is its middle.

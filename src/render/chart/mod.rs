@@ -118,7 +118,7 @@ pub enum ChartError {
         chart: &'static str,
     },
     /// No trace says what its wait was spent on.
-    #[error("a {chart} chart by layers needs traces with layers, and none has any: see wirefall attribute")]
+    #[error("a {chart} chart needs traces whose waits are split into layers, and none has any: see wirefall attribute")]
     NoLayers {
         /// Which chart was asked for.
         chart: &'static str,

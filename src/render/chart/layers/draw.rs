@@ -10,6 +10,8 @@ use crate::trace::{Layer, Phase};
 
 /// How much of a layer's colour is left where layers that it called took the time.
 const CALLED: f64 = 0.28;
+/// Rectangles narrower than this are not striped, in pixels.
+const NARROW: f64 = 5.0;
 
 pub(super) fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     layout.headline.draw((layout.width, layout.height), canvas)?;
@@ -42,6 +44,10 @@ pub(in crate::render::chart) fn fill(layer: &Layer, rect: &Rect, canvas: &Canvas
         Layer::Unattributed => (PAPER, AXIS),
         layer => return canvas.fill(rect, of_layer(layer)),
     };
+    // Where no stripe has room, there is only the colour.
+    if rect.width < NARROW {
+        return canvas.fill(rect, colour);
+    }
     canvas.fill(rect, paper)?;
     rect.stripes(6.0, 2.2).iter().try_for_each(|stripe| canvas.polygon(stripe, colour))?;
     // What is striped on paper needs a border to have an end.

@@ -155,7 +155,8 @@ impl Layout {
                     bar.as_ref()
                         .map_or_else(|| missing(&plot, middle), |bar| PlacedBar::new(bar, (x, middle), scale, &metrics))
                 });
-                let margin = if index + 1 == line.len() { MARGIN } else { GUTTER };
+                // The next panel's zero stands in the gutter.
+                let margin = if index + 1 == line.len() { MARGIN } else { 0.0 };
                 let grid = frame::grid(&plot, scale, metrics.axis, margin);
                 placed.push(PlacedPanel { plot, grid, labels, bars: bars.collect() });
             }
