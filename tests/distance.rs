@@ -60,7 +60,14 @@ fn trace(lab: &DistantLab, url: &str, family: Family) -> Trace {
         coding: ContentCoding::AsIs,
     };
     let plan = Plan {
-        targets: vec![Target { name: None, tags: BTreeMap::new(), path: None, request }],
+        targets: vec![Target {
+            name: None,
+            tags: BTreeMap::new(),
+            path: None,
+            request,
+            resolve: Vec::new(),
+            expect_status: None,
+        }],
         resolution: Resolution { servers: DnsServers::Plain(vec![lab.dns_server()]), family, ..Resolution::default() },
         route: Route::default(),
         tls: TlsOptions { trust: Trust::File(authority.path().to_owned()), ..TlsOptions::default() },

@@ -13,6 +13,8 @@ use crate::target::{
 };
 use crate::time::Nanos;
 
+mod targets;
+
 /// Files by name, and what standard input has.
 struct Given {
     files: BTreeMap<&'static str, &'static [u8]>,
@@ -30,8 +32,28 @@ impl Inputs for Given {
     }
 }
 
+const TARGETS: &str = r#"
+[[target]]
+name = "ec2"
+url = "https://u:p@ec2/"
+headers = { X-A = "file", X-B = "file", Content-Type = "text/plain" }
+path = ["ec2"]
+baseline = true
+tags = { region = "us-east-1" }
+resolve = "ec2:443:192.0.2.1"
+expect_status = 204
+
+[[target]]
+name = "apig"
+url = "apig/items?a=b"
+method = "PATCH"
+body = "file"
+"#;
+
 fn given() -> Given {
-    let files: [(&str, &[u8]); 4] = [
+    let files: [(&str, &[u8]); 6] = [
+        ("t.toml", TARGETS.as_bytes()),
+        ("bad.toml", b"[[target]]\nname = 1"),
         ("f", b"a\r\nb\0c\nd"),
         ("fields", b"X-A: 1\r\n\r\nX-B:2\nX-C;\n"),
         ("latin1", b"\xe9"),
@@ -92,7 +114,14 @@ fn a_url_alone_is_a_plan_of_defaults() {
         credentials: None,
         coding: ContentCoding::AsIs,
     };
-    let target = crate::target::Target { name: None, tags: BTreeMap::new(), path: None, request };
+    let target = crate::target::Target {
+        name: None,
+        tags: BTreeMap::new(),
+        path: None,
+        request,
+        resolve: vec![],
+        expect_status: None,
+    };
     let expect = Plan {
         targets: vec![target],
         resolution: crate::target::Resolution::default(),
@@ -120,6 +149,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         verbosity: Verbosity::Normal,
         color: Color::Auto,
         status: StatusRule::AnyIsFine,
+        slo: None,
     };
     assert_eq!(output, expect);
 }

@@ -109,7 +109,7 @@ fn target(endpoint: &Endpoint, name: String, tags: BTreeMap<String, String>) -> 
         coding: ContentCoding::AsIs,
     };
     let path = LayerPath::new(endpoint.path.iter().map(|layer| (*layer).to_owned()).collect()).ok();
-    Some(Target { name: Some(name), tags, path, request })
+    Some(Target { name: Some(name), tags, path, request, resolve: Vec::new(), expect_status: None })
 }
 
 /// Every target of the plan, or those before Ctrl-C.

@@ -9,25 +9,36 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::body::BodyArgs;
 use super::examples;
 use crate::lab::link::Share;
 use crate::lab::{Clock, ClockError, RegionName, Skew, SkewError};
 use crate::time::Nanos;
 
+mod attribute;
 mod capture;
+mod chart;
+mod client;
+mod compare;
 mod hops;
 mod network;
 mod output;
 mod pcap;
+mod regions;
 mod request;
+mod target;
 
+pub use attribute::{AttributeArgs, EvidenceArgs};
 pub use capture::CaptureArgs;
+pub use chart::{ChartArgs, ChartKind};
+pub use client::ClientArgs;
+pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
+pub use regions::RegionsArgs;
 pub use request::RequestArgs;
+pub use target::TargetArgs;
 
 /// Shows where the milliseconds of a request go
 ///
@@ -49,12 +60,21 @@ pub enum Command {
     /// Trace one request to each target, phase by phase
     #[command(after_help = examples::TRACE)]
     Trace(Box<TraceArgs>),
+    /// Trace several targets many times each, or read what was saved, and say which is faster
+    #[command(after_help = examples::COMPARE)]
+    Compare(Box<CompareArgs>),
+    /// Find the AWS regions that are nearest to this machine
+    #[command(after_help = examples::REGIONS)]
+    Regions(Box<RegionsArgs>),
     /// Run servers with known delays on this machine
     #[command(after_help = examples::LAB)]
     Lab(LabArgs),
     /// Run the lab, trace it and draw what was measured
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// Split the wait of saved traces by layers, with the logs that the layers wrote
+    #[command(after_help = examples::ATTRIBUTE)]
+    Attribute(Box<AttributeArgs>),
     /// Read captures that were made elsewhere, as traces
     #[command(after_help = examples::PCAP)]
     Pcap(Box<PcapArgs>),
@@ -72,30 +92,12 @@ pub enum Command {
 /// `wirefall trace`.
 #[derive(Args, Clone, Debug)]
 pub struct TraceArgs {
-    /// What to ask: a URL, or NAME=URL to show it under a name. Without a scheme, http:// is meant
-    #[arg(value_name = "TARGET", required = true)]
-    pub targets: Vec<String>,
-    /// What is asked.
+    /// What to ask.
     #[command(flatten)]
-    pub request: RequestArgs,
-    /// What is sent along.
+    pub targets: TargetArgs,
+    /// How to ask.
     #[command(flatten)]
-    pub body: BodyArgs,
-    /// How names become addresses.
-    #[command(flatten)]
-    pub names: NameArgs,
-    /// How packets get there.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-    /// How TLS is spoken.
-    #[command(flatten)]
-    pub tls: TlsArgs,
-    /// How HTTP is spoken.
-    #[command(flatten)]
-    pub http: HttpArgs,
-    /// How long anything may take.
-    #[command(flatten)]
-    pub limits: LimitArgs,
+    pub client: ClientArgs,
     /// Whether packets are captured.
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -170,30 +172,6 @@ pub struct DemoArgs {
     /// Write traces and charts into this directory
     #[arg(long, value_name = "DIR", default_value = "./wirefall-demo")]
     pub out: PathBuf,
-}
-
-/// `wirefall chart`.
-#[derive(Args, Clone, Debug)]
-pub struct ChartArgs {
-    /// What to draw
-    #[arg(value_name = "KIND")]
-    pub kind: ChartKind,
-    /// Saved traces, a JSON document a line (--save, --format jsonl)
-    #[arg(value_name = "INPUT.jsonl", required = true)]
-    pub inputs: Vec<PathBuf>,
-    /// Draw into this file; its name ends in .png or .svg
-    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<super::ChartFile>)]
-    pub output: super::ChartFile,
-    /// Write this above the chart
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-}
-
-/// What can be drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ChartKind {
-    /// The phases of each trace, on one time axis.
-    Waterfall,
 }
 
 /// `wirefall completions`.
