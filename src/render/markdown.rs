@@ -24,7 +24,7 @@ pub fn markdown(traces: &[Trace]) -> String {
     text
 }
 
-fn row(cells: impl Iterator<Item = String>) -> String {
+pub(super) fn row(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.collect();
     format!("| {} |\n", cells.join(" | "))
 }
@@ -49,7 +49,7 @@ fn total(trace: &Trace) -> String {
 }
 
 /// With a backslash before what could be markup; control characters are spelled out.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in printable(text).chars() {
         if matches!(character, '\\' | '|' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '~' | '&' | '!' | '@' | '#') {

@@ -49,7 +49,7 @@ impl LayerPath {
     }
 
     /// The layers, outermost first.
-    pub fn layers(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn layers(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
         self.0.iter().map(String::as_str)
     }
 }

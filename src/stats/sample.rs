@@ -1,0 +1,145 @@
+//! The lengths of one measure over the requests of a group.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Nanos;
+
+/// At least one length, sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    sorted: Vec<Nanos>,
+}
+
+/// The numbers of a sample, as the contract names them. Percentiles are nearest rank, so each is a length that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// How many lengths.
+    pub count: u64,
+    /// The arithmetic mean, rounded to a nanosecond.
+    #[serde(rename = "mean_ns")]
+    pub mean: Nanos,
+    /// The standard deviation of the sample (n - 1), rounded to a nanosecond; `None` for a single length.
+    #[serde(rename = "sd_ns")]
+    pub sd: Option<Nanos>,
+    /// The shortest.
+    #[serde(rename = "min_ns")]
+    pub min: Nanos,
+    /// The median.
+    #[serde(rename = "p50_ns")]
+    pub p50: Nanos,
+    /// 66 % are not longer.
+    #[serde(rename = "p66_ns")]
+    pub p66: Nanos,
+    /// 75 % are not longer.
+    #[serde(rename = "p75_ns")]
+    pub p75: Nanos,
+    /// 80 % are not longer.
+    #[serde(rename = "p80_ns")]
+    pub p80: Nanos,
+    /// 90 % are not longer.
+    #[serde(rename = "p90_ns")]
+    pub p90: Nanos,
+    /// 95 % are not longer.
+    #[serde(rename = "p95_ns")]
+    pub p95: Nanos,
+    /// 98 % are not longer.
+    #[serde(rename = "p98_ns")]
+    pub p98: Nanos,
+    /// 99 % are not longer.
+    #[serde(rename = "p99_ns")]
+    pub p99: Nanos,
+    /// 99.9 % are not longer.
+    #[serde(rename = "p999_ns")]
+    pub p999: Nanos,
+    /// The longest.
+    #[serde(rename = "max_ns")]
+    pub max: Nanos,
+}
+
+impl Sample {
+    /// From lengths in any order; `None` without any.
+    #[must_use]
+    pub fn new(lengths: impl IntoIterator<Item = Nanos>) -> Option<Self> {
+        let mut sorted: Vec<Nanos> = lengths.into_iter().collect();
+        sorted.sort_unstable();
+        (!sorted.is_empty()).then_some(Self { sorted })
+    }
+
+    /// The lengths, shortest first; never empty.
+    #[must_use]
+    pub fn sorted(&self) -> &[Nanos] {
+        &self.sorted
+    }
+
+    /// How many lengths.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// The nearest-rank percentile in thousandths: the shortest length that at least `per_mille` ‰ of all are not longer than.
+    /// 0 is the shortest, 1000 and above the longest.
+    #[must_use]
+    pub fn percentile(&self, per_mille: u32) -> Nanos {
+        let rank = (self.sorted.len() as u128 * u128::from(per_mille)).div_ceil(1_000);
+        let index = usize::try_from(rank).unwrap_or(usize::MAX).saturating_sub(1);
+        self.sorted[index.min(self.sorted.len() - 1)]
+    }
+
+    /// The median: the nearest-rank 50th percentile, so that it is the `p50` of [`Stats`] wherever a median is spoken of.
+    #[must_use]
+    pub fn median(&self) -> Nanos {
+        self.percentile(500)
+    }
+
+    /// The arithmetic mean, rounded to a nanosecond.
+    #[must_use]
+    pub fn mean(&self) -> Nanos {
+        let count = self.sorted.len() as u128;
+        let sum: u128 = self.sorted.iter().map(|length| u128::from(length.get())).sum();
+        Nanos::new(u64::try_from((sum + count / 2) / count).unwrap_or(u64::MAX))
+    }
+
+    /// The standard deviation of the sample (dividing by n - 1), rounded to a nanosecond; `None` for a single length.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a root of squares is not negative, and sixteen digits of it are enough"
+    )]
+    pub fn sd(&self) -> Option<Nanos> {
+        let count = self.sorted.len();
+        if count < 2 {
+            return None;
+        }
+        // Around the median, which is exact, so that lengths that differ little do not cancel out.
+        let around = self.median().get();
+        let from_it = |length: &Nanos| (i128::from(length.get()) - i128::from(around)) as f64;
+        let sum: f64 = self.sorted.iter().map(from_it).sum();
+        let mean = sum / count as f64;
+        let squares: f64 = self.sorted.iter().map(|length| (from_it(length) - mean).powi(2)).sum();
+        Some(Nanos::new((squares / (count - 1) as f64).sqrt().round() as u64))
+    }
+
+    /// All its numbers.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            count: self.sorted.len() as u64,
+            mean: self.mean(),
+            sd: self.sd(),
+            min: self.percentile(0),
+            p50: self.median(),
+            p66: self.percentile(660),
+            p75: self.percentile(750),
+            p80: self.percentile(800),
+            p90: self.percentile(900),
+            p95: self.percentile(950),
+            p98: self.percentile(980),
+            p99: self.percentile(990),
+            p999: self.percentile(999),
+            max: self.percentile(1_000),
+        }
+    }
+}

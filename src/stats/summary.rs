@@ -1,0 +1,228 @@
+//! The summary of many traces: the contract `wirefall/summary/1`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Confidence, Connection, LayerDifference, LayerNote, Measure, SignedNanos, Stats};
+use crate::target::LayerPath;
+use crate::time::Nanos;
+use crate::trace::TraceId;
+
+/// Many traces as numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The version of this form.
+    pub schema: SummarySchema,
+    /// A row for each group of traces.
+    pub targets: Vec<TargetSummary>,
+    /// The target, or the run, that the others are compared with; `None` where nothing is compared.
+    pub baseline: Option<String>,
+    /// Each measure of each row against that of its baseline.
+    pub differences: Vec<Difference>,
+    /// Measures that only one of two rows has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<NotCompared>,
+    /// Rows that have no baseline, because it was not measured at their vantage, in their run, or over their kind of connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<Row>,
+    /// What each layer costs, by the difference of two paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerDifference>,
+    /// Layers whose cost the paths do not tell, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layer_notes: Vec<LayerNote>,
+}
+
+/// The one version of the JSON form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SummarySchema {
+    /// `wirefall/summary/1`.
+    #[serde(rename = "wirefall/summary/1")]
+    Summary1,
+}
+
+/// Which group of traces: what tells one row of a summary from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Row {
+    /// The target's name, or else its URL.
+    pub name: String,
+    /// The run, where several are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Where it was measured from, where that was more than one place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vantage: Option<String>,
+    /// Over which kind of connection, where the target was asked over both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
+    /// How many redirects led to these requests.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redirects: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(redirects: &u32) -> bool {
+    *redirects == 0
+}
+
+impl Row {
+    /// The name with what else tells the row apart: `elb`, `elb @ berlin`, `elb (warm)`, `elb [new.jsonl]`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let mut label = self.name.clone();
+        if let Some(run) = &self.run {
+            label.push_str(&format!(" [{run}]"));
+        }
+        if let Some(vantage) = &self.vantage {
+            label.push_str(&format!(" @ {vantage}"));
+        }
+        if let Some(connection) = self.connection {
+            label.push_str(&format!(" ({})", connection.as_str()));
+        }
+        label
+    }
+}
+
+/// One group of traces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetSummary {
+    /// Which.
+    #[serde(flatten)]
+    pub row: Row,
+    /// The tags that all traces carry.
+    pub tags: BTreeMap<String, String>,
+    /// The layers that its requests pass, where its user named them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<LayerPath>,
+    /// How many requests were made.
+    pub requests: u64,
+    /// How many of them failed: all that did not get a whole response.
+    pub failures: u64,
+    /// The failures by their code.
+    pub failure_codes: BTreeMap<String, u64>,
+    /// Completed requests in a second, from the start of the first request to the end of the last; `None` below two.
+    pub throughput_rps: Option<f64>,
+    /// The whole responses by their status.
+    pub status: BTreeMap<String, u64>,
+    /// The lengths of the completed requests; a measure that none of them has is absent.
+    pub phases: BTreeMap<Measure, Stats>,
+    /// Lengths that lie far out. They are counted in above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outliers: Vec<Outlier>,
+}
+
+/// A length that lies far from most others of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlier {
+    /// Which measure.
+    pub phase: Measure,
+    /// On which side of the others.
+    pub side: OutlierSide,
+    /// How long.
+    #[serde(rename = "duration_ns")]
+    pub duration: Nanos,
+    /// Which trace.
+    pub trace_id: TraceId,
+}
+
+/// On which side of the others a length lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutlierSide {
+    /// Shorter.
+    Low,
+    /// Longer.
+    High,
+}
+
+/// A measure of a row against that of its baseline: positive where the row takes longer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The row that is compared.
+    #[serde(flatten)]
+    pub row: Row,
+    /// What it is compared with.
+    pub against: Row,
+    /// Which measure.
+    pub phase: Measure,
+    /// How many lengths were compared.
+    pub counts: Counts,
+    /// How many completed requests lacked the measure, and took no part.
+    pub lacking: Counts,
+    /// The difference of the medians.
+    #[serde(rename = "median_ns")]
+    pub median: SignedNanos,
+    /// The lower end of its interval.
+    #[serde(rename = "low_ns")]
+    pub low: SignedNanos,
+    /// The upper end of its interval.
+    #[serde(rename = "high_ns")]
+    pub high: SignedNanos,
+    /// How often such an interval holds the true difference.
+    pub confidence: Confidence,
+    /// How often two samples of one distribution would differ as much in their ranks (Mann and Whitney, two-sided).
+    pub p_value: f64,
+    /// The same, adjusted for all measures that these two rows were compared in.
+    pub p_adjusted: f64,
+    /// What follows.
+    pub verdict: Verdict,
+    /// With [`Verdict::Same`]: no difference beyond this fits the interval.
+    #[serde(rename = "within_ns", default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Nanos>,
+    /// How many more requests of each of the two a clear verdict would need, roughly, if the medians stay where they are: with
+    /// [`Verdict::Unclear`], and with [`Verdict::Same`] where one of interval and rank test says otherwise. `None` where no number of
+    /// requests would help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<u64>,
+}
+
+/// A count for each of two rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Of the row that is compared.
+    pub target: u64,
+    /// Of its baseline.
+    pub baseline: u64,
+}
+
+/// What a comparison says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The row takes longer than its baseline.
+    Slower,
+    /// The row takes less time than its baseline.
+    Faster,
+    /// No difference is shown, and none beyond [`Difference::within`] fits the interval.
+    Same,
+    /// Neither can be said yet.
+    Unclear,
+}
+
+impl Verdict {
+    /// The word used in JSON and on the terminal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slower => "slower",
+            Self::Faster => "faster",
+            Self::Same => "same",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
+/// A measure that only one of two rows has, or has only once: on reused connections there is no `connect`, for IP literals no `dns`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotCompared {
+    /// The row that would be compared.
+    #[serde(flatten)]
+    pub row: Row,
+    /// With what.
+    pub against: Row,
+    /// Which measure.
+    pub phase: Measure,
+    /// How many lengths each has: one of them none, or one.
+    pub counts: Counts,
+}
