@@ -110,7 +110,7 @@ fn compare() -> Result<String, Problem> {
             }
         }
     }
-    Ok(table(&made, &rows))
+    table(&made, &rows)
 }
 
 /// The program itself, if it has the command yet.
@@ -323,7 +323,7 @@ fn wait(pid: u32) -> Result<(i32, Duration, u64), Problem> {
     Ok((status, spent(usage.ru_utime)? + spent(usage.ru_stime)?, u64::try_from(usage.ru_maxrss)?))
 }
 
-fn table(made: &Made, rows: &[Row]) -> String {
+fn table(made: &Made, rows: &[Row]) -> Result<String, Problem> {
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     let (megabytes, packed) = (made.bytes as f64 / 1e6, made.packed_bytes as f64 / 1e6);
     let mut text = format!(
@@ -333,7 +333,7 @@ fn table(made: &Made, rows: &[Row]) -> String {
     );
     for row in rows {
         if let Err(missing) = &row.command {
-            text += &format!("{:32}  not measured: {missing}\n", row.name);
+            writeln!(text, "{:32}  not measured: {missing}", row.name)?;
             continue;
         }
         let median = |of: fn(&Run) -> Duration| percentile(&row.runs.iter().map(of).collect::<Vec<_>>(), 50);
@@ -344,15 +344,16 @@ fn table(made: &Made, rows: &[Row]) -> String {
         };
         #[expect(clippy::cast_precision_loss, reason = "for people, to a tenth")]
         let peak = peak as f64 / 1024.0;
-        text += &format!(
-            "{:32}{:>8}{:>11.1}{:>11.1}{:>9.0}{peak:>11.1}  {}\n",
+        writeln!(
+            text,
+            "{:32}{:>8}{:>11.1}{:>11.1}{:>9.0}{peak:>11.1}  {}",
             row.name,
             row.runs.len(),
             wall.as_secs_f64() * 1e3,
             processor.as_secs_f64() * 1e3,
             megabytes / processor.as_secs_f64(),
             row.said.trim()
-        );
+        )?;
     }
-    text
+    Ok(text)
 }

@@ -145,7 +145,9 @@ fn only_what_concerns_a_trace_is_handed_out() {
 fn ids_learned_from_one_log_join_the_next() {
     let mut wanted = Wanted::of(&[own()]);
     let (gateway, _) = sift(Format::ApiGateway(None), APIG.as_bytes(), &wanted);
-    gateway.iter().for_each(|record| wanted.learn(record));
+    for record in &gateway {
+        wanted.learn(record);
+    }
     let marked = format!("\u{feff}{LAMBDA_EVENTS}");
     for (name, text) in
         [("text", LAMBDA_OWN), ("events that span lines", LAMBDA_EVENTS), ("after a byte order mark", &marked)]
@@ -157,7 +159,9 @@ fn ids_learned_from_one_log_join_the_next() {
         assert_eq!(records[0].length(Part::LambdaInit), Some(Nanos::from_micros(166_620)), "{name}");
     }
     let (balancer, _) = sift(Format::AlbAccess, ALB_OWN.as_bytes(), &Wanted::of(&[own()]));
-    balancer.iter().for_each(|record| wanted.learn(record));
+    for record in &balancer {
+        wanted.learn(record);
+    }
     let (connections, _) = sift(Format::AlbConnection, ALB_CONNECTIONS.as_bytes(), &wanted);
     assert_eq!(connections.len(), 2, "by its port, and by conn_trace_id of the requests");
 }

@@ -100,7 +100,7 @@ fn all_shapes_of_a_trace_are_the_same_trace() {
     let as_objects: Vec<Value> =
         documents.iter().map(|document| json!({"Document": document, "Id": document["id"]})).collect();
     let trace = |segments: &[Value]| json!({"Id": ROOT, "Segments": segments, "Duration": 0.5, "LimitExceeded": false});
-    let lines = |values: &[Value]| values.iter().map(|value| format!("{value}\n")).collect::<String>();
+    let lines = |values: &[Value]| values.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
     let pretty = |value: Value| serde_json::to_string_pretty(&value).unwrap();
     let cases = [
         ("documents in strings", pretty(json!({"Traces": [trace(&in_strings)], "UnprocessedTraceIds": ["x"]}))),
@@ -122,37 +122,38 @@ fn all_shapes_of_a_trace_are_the_same_trace() {
 }
 
 /// A segment or subsegment from `start` to `end`, in milliseconds.
-fn part(id: &str, name: &str, start: f64, end: f64, more: Value) -> Value {
+fn part(id: &str, name: &str, start: f64, end: f64, more: &Value) -> Value {
     let mut value = json!({"id": id, "name": name, "start_time": EPOCH + start / 1e3, "end_time": EPOCH + end / 1e3});
     value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     value
 }
 
-fn segment(id: &str, parent: Option<&str>, origin: &str, start: f64, end: f64, more: Value) -> Value {
-    let mut segment = part(id, id, start, end, json!({"trace_id": ROOT, "origin": origin, "parent_id": parent}));
+fn segment(id: &str, parent: Option<&str>, origin: &str, start: f64, end: f64, more: &Value) -> Value {
+    let mut segment = part(id, id, start, end, &json!({"trace_id": ROOT, "origin": origin, "parent_id": parent}));
     segment.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     segment
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn traps_of_a_functions_call() {
     let service = |start, end, more| segment("s", None, LAMBDA, start, end, more);
-    let function = |parent, start, end, parts: Value| {
-        segment("f", Some(parent), FUNCTION, start, end, json!({"subsegments": parts}))
+    let function = |parent, start, end, parts: &Value| {
+        segment("f", Some(parent), FUNCTION, start, end, &json!({"subsegments": parts}))
     };
     let none = || json!([]);
     let cases = [
         (
             "warm",
-            vec![service(0.0, 30.0, json!({})), function("s", 5.0, 28.0, none())],
+            vec![service(0.0, 30.0, &json!({})), function("s", 5.0, 28.0, &none())],
             [None, None, Some(5), Some(23), Some(2)],
             vec![],
         ),
         (
             "Initialization hangs below the function and lies before it",
             vec![
-                service(0.0, 100.0, json!({})),
-                function("s", 60.0, 98.0, json!([part("i", "Initialization", 20.0, 58.0, json!({}))])),
+                service(0.0, 100.0, &json!({})),
+                function("s", 60.0, 98.0, &json!([part("i", "Initialization", 20.0, 58.0, &json!({}))])),
             ],
             [Some(20), Some(38), Some(2), Some(38), Some(2)],
             vec![],
@@ -160,8 +161,8 @@ fn traps_of_a_functions_call() {
         (
             "Restore in place of it",
             vec![
-                service(0.0, 100.0, json!({})),
-                function("s", 60.0, 98.0, json!([part("i", "Restore", 20.0, 58.0, json!({}))])),
+                service(0.0, 100.0, &json!({})),
+                function("s", 60.0, 98.0, &json!([part("i", "Restore", 20.0, 58.0, &json!({}))])),
             ],
             [Some(20), Some(38), Some(2), Some(38), Some(2)],
             vec![],
@@ -169,8 +170,8 @@ fn traps_of_a_functions_call() {
         (
             "provisioned: a huge Initialization long before the request",
             vec![
-                service(0.0, 30.0, json!({})),
-                function("s", 5.0, 28.0, json!([part("i", "Initialization", -90_000.0, -80_000.0, json!({}))])),
+                service(0.0, 30.0, &json!({})),
+                function("s", 5.0, 28.0, &json!([part("i", "Initialization", -90_000.0, -80_000.0, &json!({}))])),
             ],
             [None, None, Some(5), Some(23), Some(2)],
             vec![Remark::InitialisedBefore],
@@ -178,8 +179,8 @@ fn traps_of_a_functions_call() {
         (
             "Initialization seems to begin before the service's milliseconds do",
             vec![
-                service(0.0, 100.0, json!({})),
-                function("s", 60.0, 98.0, json!([part("i", "Initialization", -0.4, 58.0, json!({}))])),
+                service(0.0, 100.0, &json!({})),
+                function("s", 60.0, 98.0, &json!([part("i", "Initialization", -0.4, 58.0, &json!({}))])),
             ],
             [Some(0), Some(58), Some(2), Some(38), Some(2)],
             vec![],
@@ -190,12 +191,12 @@ fn traps_of_a_functions_call() {
                 service(
                     0.0,
                     30.0,
-                    json!({"http": {"response": {"status": 202}}, "subsegments": [
-                        part("d", "Dwell Time", 2.0, 10.0, json!({})),
-                        part("a", "Attempt #1", 10.0, 400.0, json!({})),
+                    &json!({"http": {"response": {"status": 202}}, "subsegments": [
+                        part("d", "Dwell Time", 2.0, 10.0, &json!({})),
+                        part("a", "Attempt #1", 10.0, 400.0, &json!({})),
                     ]}),
                 ),
-                function("a", 12.0, 390.0, none()),
+                function("a", 12.0, 390.0, &none()),
             ],
             [None, None, Some(12), Some(378), None],
             vec![Remark::Asynchronous],
@@ -206,12 +207,12 @@ fn traps_of_a_functions_call() {
                 service(
                     0.0,
                     900.0,
-                    json!({"subsegments": [
-                        part("a", "Attempt #1", 10.0, 100.0, json!({})), part("b", "Attempt #2", 500.0, 890.0, json!({})),
+                    &json!({"subsegments": [
+                        part("a", "Attempt #1", 10.0, 100.0, &json!({})), part("b", "Attempt #2", 500.0, 890.0, &json!({})),
                     ]}),
                 ),
-                segment("g", Some("b"), FUNCTION, 510.0, 880.0, json!({})),
-                function("a", 12.0, 90.0, none()),
+                segment("g", Some("b"), FUNCTION, 510.0, 880.0, &json!({})),
+                function("a", 12.0, 90.0, &none()),
             ],
             [None, None, Some(12), Some(78), None],
             vec![Remark::Attempts(2)],
@@ -220,11 +221,11 @@ fn traps_of_a_functions_call() {
             "in progress: no end, no length",
             vec![
                 {
-                    let mut open = service(0.0, 0.0, json!({"in_progress": true}));
+                    let mut open = service(0.0, 0.0, &json!({"in_progress": true}));
                     open.as_object_mut().unwrap().remove("end_time");
                     open
                 },
-                function("s", 5.0, 28.0, none()),
+                function("s", 5.0, 28.0, &none()),
             ],
             [None, None, Some(5), Some(23), None],
             vec![Remark::InProgress],
@@ -233,8 +234,8 @@ fn traps_of_a_functions_call() {
             "in progress first, then over",
             vec![
                 json!({"id": "s", "trace_id": ROOT, "origin": LAMBDA, "start_time": EPOCH, "in_progress": true}),
-                service(0.0, 30.0, json!({})),
-                function("s", 5.0, 28.0, none()),
+                service(0.0, 30.0, &json!({})),
+                function("s", 5.0, 28.0, &none()),
             ],
             [None, None, Some(5), Some(23), Some(2)],
             vec![],
@@ -242,28 +243,28 @@ fn traps_of_a_functions_call() {
         (
             "inferred duplicates",
             vec![
-                service(0.0, 30.0, json!({})),
-                function("s", 5.0, 28.0, none()),
-                segment("x", Some("f"), "AWS::DynamoDB::Table", 6.0, 7.0, json!({"inferred": true})),
+                service(0.0, 30.0, &json!({})),
+                function("s", 5.0, 28.0, &none()),
+                segment("x", Some("f"), "AWS::DynamoDB::Table", 6.0, 7.0, &json!({"inferred": true})),
             ],
             [None, None, Some(5), Some(23), Some(2)],
             vec![],
         ),
         (
             "the function's clock stepped back: no negative length",
-            vec![service(0.0, 30.0, json!({})), function("s", 28.0, 5.0, none())],
+            vec![service(0.0, 30.0, &json!({})), function("s", 28.0, 5.0, &none())],
             [None, None, Some(28), None, Some(25)],
             vec![],
         ),
         (
             "callers in a circle",
-            vec![segment("s", Some("f"), LAMBDA, 0.0, 30.0, json!({})), function("s", 5.0, 28.0, none())],
+            vec![segment("s", Some("f"), LAMBDA, 0.0, 30.0, &json!({})), function("s", 5.0, 28.0, &none())],
             [None, None, Some(5), Some(23), Some(2)],
             vec![],
         ),
         (
             "the service's segment is missing",
-            vec![function("s", 60.0, 98.0, json!([part("i", "Initialization", 20.0, 58.0, json!({}))]))],
+            vec![function("s", 60.0, 98.0, &json!([part("i", "Initialization", 20.0, 58.0, &json!({}))]))],
             [None, Some(38), Some(2), Some(38), None],
             vec![],
         ),
@@ -279,15 +280,15 @@ fn traps_of_a_functions_call() {
 #[test]
 fn handler_and_overhead_are_told_in_microseconds() {
     let segments = json!([
-        segment("s", None, LAMBDA, 0.0, 300.0, json!({})),
+        segment("s", None, LAMBDA, 0.0, 300.0, &json!({})),
         segment(
             "f",
             Some("s"),
             FUNCTION,
             5.25,
             203.5,
-            json!({"subsegments": [
-                part("i", "Invocation", 5.5, 202.125, json!({})), part("o", "Overhead", 202.25, 203.375, json!({})),
+            &json!({"subsegments": [
+                part("i", "Invocation", 5.5, 202.125, &json!({})), part("o", "Overhead", 202.25, 203.375, &json!({})),
             ]})
         ),
     ]);
@@ -310,28 +311,28 @@ fn who_called_whom_is_told_by_depth_and_authorizers_functions_are_theirs() {
             STAGE,
             0.0,
             200.0,
-            json!({"subsegments": [
-                part("auth", "Authorizer", 1.0, 20.0, json!({"namespace": "aws"})),
-                part("call", "Lambda", 22.0, 198.0, json!({"namespace": "aws"})),
+            &json!({"subsegments": [
+                part("auth", "Authorizer", 1.0, 20.0, &json!({"namespace": "aws"})),
+                part("call", "Lambda", 22.0, 198.0, &json!({"namespace": "aws"})),
             ]})
         ),
-        segment("guard", Some("auth"), LAMBDA, 2.0, 19.0, json!({})),
-        segment("guard-f", Some("guard"), FUNCTION, 3.0, 18.0, json!({})),
-        segment("outer", Some("call"), LAMBDA, 23.0, 197.0, json!({})),
+        segment("guard", Some("auth"), LAMBDA, 2.0, 19.0, &json!({})),
+        segment("guard-f", Some("guard"), FUNCTION, 3.0, 18.0, &json!({})),
+        segment("outer", Some("call"), LAMBDA, 23.0, 197.0, &json!({})),
         segment(
             "outer-f",
             Some("outer"),
             FUNCTION,
             25.0,
             195.0,
-            json!({"subsegments": [
-                part("deep", "Lambda", 30.0, 90.0, json!({"namespace": "aws"})),
+            &json!({"subsegments": [
+                part("deep", "Lambda", 30.0, 90.0, &json!({"namespace": "aws"})),
             ]})
         ),
-        segment("inner", Some("deep"), LAMBDA, 31.0, 89.0, json!({})),
-        segment("box", Some("outer-f"), "AWS::ECS::Fargate", 100.0, 120.0, json!({})),
-        segment("machine", Some("outer-f"), "AWS::EC2::Instance", 130.0, 140.0, json!({})),
-        segment("unheard-of", Some("outer-f"), "AWS::Something::New", 150.0, 160.0, json!({})),
+        segment("inner", Some("deep"), LAMBDA, 31.0, 89.0, &json!({})),
+        segment("box", Some("outer-f"), "AWS::ECS::Fargate", 100.0, 120.0, &json!({})),
+        segment("machine", Some("outer-f"), "AWS::EC2::Instance", 130.0, 140.0, &json!({})),
+        segment("unheard-of", Some("outer-f"), "AWS::Something::New", 150.0, 160.0, &json!({})),
     ]);
     let (records, _) = read(&segments.to_string());
     let told: Vec<_> = records
@@ -355,10 +356,10 @@ fn who_called_whom_is_told_by_depth_and_authorizers_functions_are_theirs() {
 #[test]
 fn only_wanted_traces_stay_and_broken_lines_cost_themselves() {
     let mut collector = Collector::default();
-    let other = segment("s", None, LAMBDA, 0.0, 1.0, json!({}))
+    let other = segment("s", None, LAMBDA, 0.0, 1.0, &json!({}))
         .to_string()
         .replace(ROOT, "1-00000001-36d228ad5d99923122bbe354");
-    let own = segment("s", None, LAMBDA, 0.0, 1.0, json!({})).to_string();
+    let own = segment("s", None, LAMBDA, 0.0, 1.0, &json!({})).to_string();
     let text = format!("{other}\n{{\"id\": oh}}\n{own}\n{{\"id\":");
     let wanted = crate::attribute::root::x_ray_root(ROOT.as_bytes()).unwrap();
     let mut broken = Vec::new();
@@ -388,8 +389,8 @@ proptest! {
     ) {
         let odd = [json!(null), json!(-1), json!(1e300), json!("x"), json!([]), json!({}), json!(true), json!(0)];
         let mut segments: Vec<Value> = vec![
-            segment("s", Some("f"), LAMBDA, 0.0, 30.0, json!({"aws": {}, "http": {}})),
-            segment("f", Some("s"), FUNCTION, 5.0, 28.0, json!({"subsegments": [part("i", "Initialization", 1.0, 2.0, json!({}))]})),
+            segment("s", Some("f"), LAMBDA, 0.0, 30.0, &json!({"aws": {}, "http": {}})),
+            segment("f", Some("s"), FUNCTION, 5.0, 28.0, &json!({"subsegments": [part("i", "Initialization", 1.0, 2.0, &json!({}))]})),
         ];
         for (place, value) in places {
             let count = segments.len();
