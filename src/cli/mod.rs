@@ -8,6 +8,7 @@
 //! the modules that this one calls.
 
 pub mod args;
+mod attribute;
 mod capture;
 mod chart;
 mod compare;
@@ -175,6 +176,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(*args, &mut console),
         Command::Compare(args) => compare::run(*args, &mut console),
         Command::Pcap(args) => pcap::run(&args, &mut console),
+        Command::Attribute(args) => attribute::run(&args, &mut console),
         Command::Chart(args) => chart::run(&args),
         Command::Regions(args) => regions::run(*args, &mut console),
         Command::Lab(args) => lab::run(&args, &mut console),

@@ -87,6 +87,18 @@ EXAMPLES
   wirefall chart stacked attributed.jsonl --by layer -o layers.svg      the waits by layers
   wirefall chart layers attributed.jsonl -o where.png                   one wait by layers";
 
+pub(super) const ATTRIBUTE: &str = "\
+EXAMPLES
+  wirefall --save traces.jsonl https://api.example.com/      requests carry the keys that logs keep
+  wirefall attribute traces.jsonl --alb alb.log.gz --xray traces.json
+  wirefall attribute traces.jsonl --cloudfront 'logs/*.gz' --apig apig.jsonl --lambda lambda/
+  wirefall attribute traces.jsonl --apig access.log --apig-format '$context.extendedRequestId $context.responseLatency'
+  aws xray batch-get-traces --trace-ids 1-67400000-0123456789abcdef01234567 | wirefall attribute traces.jsonl --xray -
+  wirefall attribute traces.jsonl --alb logs/ --format markdown
+
+Only lengths are compared between this machine's clock and others', never times of day: layers lie inside the wait at places
+that are known only as intervals. What no log speaks of is unattributed; what cannot belong to a request is named and not used.";
+
 pub(super) const PCAP: &str = "\
 EXAMPLES
   wirefall pcap slow.pcap                                    a table of flows, the slowest first

@@ -14,6 +14,7 @@ use crate::lab::link::Share;
 use crate::lab::{Clock, ClockError, RegionName, Skew, SkewError};
 use crate::time::Nanos;
 
+mod attribute;
 mod capture;
 mod chart;
 mod client;
@@ -26,6 +27,7 @@ mod regions;
 mod request;
 mod target;
 
+pub use attribute::{AttributeArgs, EvidenceArgs};
 pub use capture::CaptureArgs;
 pub use chart::{ChartArgs, ChartKind};
 pub use client::ClientArgs;
@@ -70,6 +72,9 @@ pub enum Command {
     /// Run the lab, trace it and draw what was measured
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// Split the wait of saved traces by layers, with the logs that the layers wrote
+    #[command(after_help = examples::ATTRIBUTE)]
+    Attribute(Box<AttributeArgs>),
     /// Read captures that were made elsewhere, as traces
     #[command(after_help = examples::PCAP)]
     Pcap(Box<PcapArgs>),
