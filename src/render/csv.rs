@@ -97,7 +97,7 @@ fn cell(value: Option<impl ToString>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 
-fn write_row(text: &mut String, cells: impl Iterator<Item = String>) {
+pub(super) fn write_row(text: &mut String, cells: impl Iterator<Item = String>) {
     for (index, cell) in cells.enumerate() {
         if index > 0 {
             text.push(',');

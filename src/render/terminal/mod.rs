@@ -15,7 +15,7 @@ mod dns;
 mod facts;
 mod flows;
 mod hops;
-mod line;
+pub(in crate::render) mod line;
 mod packets;
 mod regions;
 mod table;
