@@ -70,10 +70,10 @@ fn ask(
         Turn { target, purpose }
     });
     let mut progress = Progress::of(targets.len() * (1 + survey.requests));
-    let turns = turns.filter(|turn| !given_up.borrow().contains(&turn.target));
     let mut traces: Vec<Trace> = Vec::new();
+    let is_wanted = |turn: Turn| !given_up.borrow().contains(&turn.target);
     let manner = Manner { repeat: Repeat::Cold, at_once: survey.at_once };
-    measure(probe, targets, turns, manner, interrupt, |Turn { target, purpose }, traced| {
+    measure(probe, targets, turns, manner, interrupt, is_wanted, |Turn { target, purpose }, traced| {
         let name = targets.get(target).and_then(|target| target.name.as_deref()).unwrap_or_default();
         progress.step(name, console);
         if purpose == Purpose::WarmUp {
@@ -140,7 +140,11 @@ fn found(traces: &[&Trace]) -> Found {
             let stats = |measure: Measure| Sample::new(complete().filter_map(|trace| measure.of(trace)));
             let phases: BTreeMap<Measure, Stats> =
                 Measure::all().filter_map(|measure| Some((measure, stats(measure)?.stats()))).collect();
-            Found::Reached { connect: connect.stats(), phases, failure: failure.map(ToString::to_string) }
+            Found::Reached {
+                connect: connect.stats(),
+                phases,
+                failure: failure.map(|failure| failure.code.to_string()),
+            }
         }
         (None, Some(failure)) => {
             Found::Failed { code: failure.code.as_str().to_owned(), message: failure.message.clone() }

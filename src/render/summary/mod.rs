@@ -6,6 +6,7 @@ mod csv;
 mod json;
 mod markdown;
 mod terminal;
+mod words;
 
 pub use csv::csv;
 pub use json::json;
