@@ -9,6 +9,7 @@
 mod assemble;
 mod hops;
 mod id;
+pub mod layers;
 mod redact;
 mod sections;
 mod server_timing;
@@ -31,6 +32,7 @@ pub use hops::{
     weakest_evidence,
 };
 pub use id::{TraceId, TraceIdError};
+pub use layers::{Layer, LayerEvidence, LayerShare, Layers, LayersError, Passed, Rejected};
 pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
 pub use server_timing::ServerMetric;
@@ -87,12 +89,25 @@ pub struct Trace {
     /// What the server says of its own time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_timing: Vec<ServerMetric>,
+    /// The layers that the response, the names and the chain of canonical names give away, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<Passed>,
+    /// The wait by layers, outermost first; empty where no evidence speaks of any.
+    #[serde(default, skip_serializing_if = "layers_are_absent")]
+    pub layers: Layers,
+    /// Evidence that names this request and was not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
     /// How the path to the other end was searched; absent where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hop_search: Option<HopSearch>,
     /// The hops of that path; empty where it was not searched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hops: Vec<Hop>,
+}
+
+fn layers_are_absent(layers: &Layers) -> bool {
+    layers.is_empty()
 }
 
 /// The one version of the JSON form.

@@ -81,7 +81,11 @@ EXAMPLES
 pub(super) const CHART: &str = "\
 EXAMPLES
   wirefall chart waterfall traces.jsonl -o waterfall.svg
-  wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png";
+  wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png
+  wirefall chart stacked paths.jsonl -o paths.png                       a bar for each target
+  wirefall chart stacked berlin.jsonl tokyo.jsonl -o places.png         a panel for each target, a bar for each place
+  wirefall chart stacked attributed.jsonl --by layer -o layers.svg      the waits by layers
+  wirefall chart layers attributed.jsonl -o where.png                   one wait by layers";
 
 pub(super) const PCAP: &str = "\
 EXAMPLES

@@ -15,6 +15,7 @@ use crate::lab::link::Share;
 use crate::time::Nanos;
 
 mod capture;
+mod chart;
 mod client;
 mod compare;
 mod hops;
@@ -26,6 +27,7 @@ mod request;
 mod target;
 
 pub use capture::CaptureArgs;
+pub use chart::{ChartArgs, ChartKind};
 pub use client::ClientArgs;
 pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
@@ -148,30 +150,6 @@ pub struct DemoArgs {
     /// Write traces and charts into this directory
     #[arg(long, value_name = "DIR", default_value = "./wirefall-demo")]
     pub out: PathBuf,
-}
-
-/// `wirefall chart`.
-#[derive(Args, Clone, Debug)]
-pub struct ChartArgs {
-    /// What to draw
-    #[arg(value_name = "KIND")]
-    pub kind: ChartKind,
-    /// Saved traces, a JSON document a line (--save, --format jsonl)
-    #[arg(value_name = "INPUT.jsonl", required = true)]
-    pub inputs: Vec<PathBuf>,
-    /// Draw into this file; its name ends in .png or .svg
-    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<super::ChartFile>)]
-    pub output: super::ChartFile,
-    /// Write this above the chart
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-}
-
-/// What can be drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ChartKind {
-    /// The phases of each trace, on one time axis.
-    Waterfall,
 }
 
 /// `wirefall completions`.

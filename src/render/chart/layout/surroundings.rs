@@ -1,27 +1,12 @@
-//! What surrounds the bars: headline, legend and axis.
+//! What is said around the bars of a waterfall: the headline, and the legend of what occurs.
 
 use std::collections::BTreeSet;
 
 use super::super::ChartOptions;
-use super::super::fonts::Weight;
-use super::super::geometry::{Anchor, Font, Label, Rect};
-use super::super::palette::MUTED;
-use super::super::scale::ticks;
-use super::{GridLine, Key, Keyed, MARGIN, MarkKind, Row, writing};
+use super::super::frame::{self, legend_lines};
+use super::{Key, Keyed, MarkKind, Row, writing};
 use crate::event::{Evidence, Phase};
 use crate::trace::Trace;
-
-/// Between two ticks of the axis there is at least this, in pixels.
-const TICK_DISTANCE: f64 = 80.0;
-
-/// Where the axis is labelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Axis {
-    /// Below the bars.
-    Below,
-    /// Also above them: so many rows that they do not fit on a screen.
-    AboveAndBelow,
-}
 
 /// The headline: the user's, or what was asked.
 pub(in crate::render::chart) fn title(traces: &[Trace], options: &ChartOptions) -> String {
@@ -38,11 +23,7 @@ pub(in crate::render::chart) fn title(traces: &[Trace], options: &ChartOptions) 
 /// When and where from, how many, and on whose word.
 pub(super) fn subtitle(traces: &[Trace]) -> String {
     let mut parts = Vec::new();
-    if let Some(first) = traces.iter().map(|trace| trace.started_at).min() {
-        let stamp = first.to_string();
-        let (date, time) = stamp.split_once('T').unwrap_or((&stamp, ""));
-        parts.push(format!("{date} {} UTC", time.split('.').next().unwrap_or_default()));
-    }
+    parts.extend(frame::since(traces.iter()));
     let vantages: BTreeSet<&str> = traces.iter().filter_map(|trace| trace.subject.vantage.as_deref()).collect();
     if !vantages.is_empty() {
         parts.push(format!("from {}", vantages.into_iter().collect::<Vec<_>>().join(", ")));
@@ -93,51 +74,4 @@ pub(super) fn legend(rows: &[Row], room: f64) -> Vec<Keyed> {
     let mut lines = legend_lines(&phases, 0, room);
     lines.extend(legend_lines(&signs, 1, room));
     lines
-}
-
-/// Entries side by side, as many lines as they need, starting at line `first` of the legend.
-fn legend_lines(entries: &[(Key, &str)], first: u8, room: f64) -> Vec<Keyed> {
-    let (mut x, mut y) = (MARGIN, 100.0 + 22.0 * f64::from(first));
-    entries
-        .iter()
-        .map(|(key, text)| {
-            let mut entry = writing::legend_entry(*key, text, (x, y));
-            if entry.label.bounds().right() > MARGIN + room {
-                (x, y) = (MARGIN, y + 22.0);
-                entry = writing::legend_entry(*key, text, (x, y));
-            }
-            x = entry.label.bounds().right() + 18.0;
-            entry
-        })
-        .collect()
-}
-
-/// Round ticks of the axis, as many as can be labelled.
-pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, axis: Axis) -> Vec<GridLine> {
-    let font = Font { size: 12.0, weight: Weight::Regular, ink: MUTED };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count; `as` saturates")]
-    let most = (plot.width / TICK_DISTANCE) as u32;
-    let mut written_to = f64::NEG_INFINITY;
-    ticks(plot.width / pixels_per_ms, most)
-        .into_iter()
-        .map(|tick| {
-            let x = plot.x + tick.at * pixels_per_ms;
-            let above = (axis == Axis::AboveAndBelow).then_some(plot.y - 10.0);
-            let baselines = [Some(plot.bottom() + 20.0), above];
-            let text = format!("{} ms", tick.text);
-            let mut labels: Vec<Label> = baselines
-                .into_iter()
-                .flatten()
-                .map(|baseline| font.label(&text, x, baseline, Anchor::Middle))
-                .collect();
-            labels.retain(|label| {
-                let bounds = label.bounds();
-                bounds.x >= written_to && bounds.right() <= plot.right() + MARGIN - 4.0
-            });
-            if let Some(label) = labels.first() {
-                written_to = label.bounds().right() + 8.0;
-            }
-            GridLine { x, labels }
-        })
-        .collect()
 }
