@@ -18,7 +18,7 @@ use wirefall::lab::{DistantLab, Lab, LabOptions, Profile, TimeScale};
 use wirefall::probe::{Interrupt, Probe};
 use wirefall::target::{
     ContentCoding, DnsServers, Family, HttpVersion, Limits, Method, Plan, Redirects, Repeat, Request, Resolution,
-    Route, Secrets, Target, TlsOptions, Trust,
+    Route, Secrets, Target, TlsOptions, TraceHeaders, Trust,
 };
 use wirefall::time::Nanos;
 use wirefall::trace::Trace;
@@ -77,6 +77,7 @@ fn trace(lab: &DistantLab, url: &str, family: Family) -> Trace {
         limits: Limits::default(),
         vantage: None,
         secrets: Secrets::Redact,
+        trace_headers: TraceHeaders::Send,
     };
     let traced = lab.network().client().run(|| {
         let probe = Probe::new(&plan, Interrupt::new()).unwrap();

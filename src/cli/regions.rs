@@ -15,7 +15,7 @@ use super::interrupt::catch_interrupts;
 use super::measure::{Manner, Purpose, Turn, measure};
 use super::outlet::append;
 use super::progress::Progress;
-use super::{CommandError, summary};
+use super::{CommandError, drawing, summary};
 use crate::capture::Depth;
 use crate::probe::{Interrupt, Probe};
 use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
@@ -52,6 +52,9 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     traces.sort_by_key(place);
     let printed = show(&survey, &rows, &traces, console);
     ending.wrote(console, printed);
+    if let Some(file) = &survey.output.chart {
+        ending.wrote(console, drawing::draw_stacked(&grouped(&traces), file));
+    }
     Ok(ending.exit_code(&interrupt))
 }
 

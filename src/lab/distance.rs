@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::link::{Conditions, Link, LinkError, Prefix, Route, has_ipv6};
 use super::place::{Place, Ports, RegionName, Site};
 use super::zone::Addresses;
-use super::{Lab, LabError, LabOptions, Profile};
+use super::{Lab, LabError, LabOptions, LogError, Profile};
 use crate::time::Nanos;
 
 /// As many as the addresses have room for: 198.18.1.1 to 198.18.250.1.
@@ -107,8 +107,8 @@ impl DistantLab {
     }
 
     /// As [`Lab::stop`], and then the network.
-    pub fn stop(self, grace: Nanos) {
-        self.lab.stop(grace);
+    pub fn stop(self, grace: Nanos) -> Vec<LogError> {
+        self.lab.stop(grace)
     }
 }
 

@@ -33,12 +33,12 @@ pub use tap::{Carrier, FlowId, Opening, Tap, TappedPacket, Vantage, Watcher};
 pub use tls::TlsSetupError;
 
 use crate::event::{Failure, FailureCode, Phase};
-use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target};
+use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target, TraceHeaders};
 use crate::time::ClockSync;
 use crate::trace::{Context, Subject, Trace, TraceId};
 use deadline::Deadline;
 use dns::Resolver;
-use http::{Connection, Head, RequestContext};
+use http::{Connection, Head, JoinKeys, RequestContext};
 use kernel::StampedSockets;
 use recorder::Recorder;
 use tls::{LazyTls, TlsClient};
@@ -261,7 +261,8 @@ impl<'p> Probe<'p> {
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> (Trace, Option<String>) {
         self.watched.fetch_add(1, Ordering::AcqRel);
-        let ready = self.make_ready(request, chain);
+        let trace_id = TraceId::new(clock::epoch_seconds(), random());
+        let ready = self.make_ready(request, trace_id, chain);
         let sync = clock::sync();
         let mut recorder = Recorder::default();
         let tls = chain.tls.as_ref();
@@ -287,7 +288,7 @@ impl<'p> Probe<'p> {
             watcher.tap.settled();
         }
         let subject = Subject {
-            trace_id: TraceId::new(clock::epoch_seconds(), random()),
+            trace_id,
             name: target.name.clone(),
             tags: target.tags.clone(),
             path: target.path.clone(),
@@ -305,7 +306,7 @@ impl<'p> Probe<'p> {
     }
 
     /// Does what takes time and is not part of the request, before its clock starts.
-    fn make_ready(&self, request: &Request, chain: &mut Chain) -> Result<Head, Failure> {
+    fn make_ready(&self, request: &Request, trace_id: TraceId, chain: &mut Chain) -> Result<Head, Failure> {
         if request.url.scheme() == "https" {
             chain.set_up(&self.tls)?;
         }
@@ -315,7 +316,11 @@ impl<'p> Probe<'p> {
             Some(proxy) => RequestContext::ViaProxy(proxy.credentials.as_ref()),
             None => RequestContext::Direct,
         };
-        Head::new(request, context)
+        let keys = match self.plan.trace_headers {
+            TraceHeaders::Send => Some(JoinKeys::new(trace_id, getrandom::u64().unwrap_or_default())),
+            TraceHeaders::Omit => None,
+        };
+        Head::new(request, context, keys.as_ref())
     }
 }
 

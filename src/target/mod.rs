@@ -62,6 +62,8 @@ pub struct Plan {
     pub vantage: Option<String>,
     /// Whether credentials stay in traces.
     pub secrets: Secrets,
+    /// Whether requests say which trace they belong to.
+    pub trace_headers: TraceHeaders,
 }
 
 /// A request with a name and tags.
@@ -139,4 +141,15 @@ pub enum Secrets {
     Redact,
     /// They stay (`--show-secrets`).
     Show,
+}
+
+/// Whether requests say which trace they belong to, so that logs of what they pass can be joined with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TraceHeaders {
+    /// `X-Amzn-Trace-Id` and `traceparent` with the trace's id, and the id in `User-Agent` too, wherever the user has not
+    /// said otherwise.
+    #[default]
+    Send,
+    /// None of them (`--no-trace-headers`); `User-Agent` is the program's name and version alone.
+    Omit,
 }

@@ -31,7 +31,7 @@ pub use hops::{
     Hop, HopAnswer, HopProbe, HopReply, HopReplyError, HopSearch, HopsEnded, RoundTrips, hops, last_answering,
     weakest_evidence,
 };
-pub use id::{TraceId, TraceIdError};
+pub use id::{TraceId, TraceIdError, XRayRoot};
 pub use layers::{Layer, LayerEvidence, LayerShare, Layers, LayersError, Passed, Rejected};
 pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};

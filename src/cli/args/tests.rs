@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::target::{
     ClientIdentity, ContentCoding, Credentials, DnsServers, Family, HeaderField, HttpVersion, Interface, Limits,
-    Method, Plan, Proxies, Proxy, Redirects, Repeat, Request, Secrets, TlsOptions, TlsVersion, Trust,
+    Method, Plan, Proxies, Proxy, Redirects, Repeat, Request, Secrets, TlsOptions, TlsVersion, TraceHeaders, Trust,
 };
 use crate::time::Nanos;
 
@@ -133,6 +133,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         limits: Limits::default(),
         vantage: None,
         secrets: Secrets::Redact,
+        trace_headers: TraceHeaders::Send,
     };
     assert_eq!(plan, expect);
     let expect = Output {
@@ -426,8 +427,9 @@ fn http_redirects_and_limits_are_as_asked() {
     }
     let limits = plan(&["-m", "1.5", "--connect-timeout", ".25", "h"]).limits;
     assert_eq!(limits, Limits { connect: Nanos::from_millis(250), total: Nanos::from_millis(1_500) });
-    let plan = plan(&["--vantage", "laptop", "--show-secrets", "h"]);
+    let plan = plan(&["--vantage", "laptop", "--show-secrets", "--no-trace-headers", "h"]);
     assert_eq!((plan.vantage.as_deref(), plan.secrets), (Some("laptop"), Secrets::Show));
+    assert_eq!(plan.trace_headers, TraceHeaders::Omit);
 }
 
 #[test]

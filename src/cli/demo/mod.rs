@@ -22,7 +22,7 @@ use crate::probe::{Interrupt, Traced};
 use crate::render::terminal;
 use crate::target::{
     ContentCoding, DnsServers, HttpVersion, LayerPath, Limits, Method, Plan, Redirects, Repeat, Request, Resolution,
-    Route, Secrets, Target, TlsOptions, Trust,
+    Route, Secrets, Target, TlsOptions, TraceHeaders, Trust,
 };
 use crate::trace::Trace;
 
@@ -91,6 +91,7 @@ fn plan(stage: &Stage, authority: &Path) -> Plan {
         limits: Limits::default(),
         vantage: Some(stage.vantage().to_owned()),
         secrets: Secrets::Redact,
+        trace_headers: TraceHeaders::Send,
     }
 }
 

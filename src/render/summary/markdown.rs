@@ -2,7 +2,9 @@
 //!
 //! Invariant: a target is one row, whatever its name contains: everything that Markdown would read as markup is escaped.
 
-use super::words::{counted, interval, layer_note, measures, of_pair, outliers, pairs, sentence, signed, stats, verdict};
+use super::words::{
+    counted, interval, layer_note, measures, of_pair, outliers, pairs, sentence, signed, stats, verdict,
+};
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
 use crate::stats::{Difference, Measure, Summary, TargetSummary, Verdict};
@@ -50,7 +52,8 @@ fn table(summary: &Summary) -> String {
     header.extend(["requests".to_owned(), "failed".to_owned()]);
     header.extend(measures.iter().map(|measure| format!("{measure} (ms)")));
     header.push("p95 (ms)".to_owned());
-    let rules = (0..header.len()).map(|column| if column < texts { "---" } else { "---:" }.to_owned()).collect::<Vec<_>>();
+    let rules =
+        (0..header.len()).map(|column| if column < texts { "---" } else { "---:" }.to_owned()).collect::<Vec<_>>();
     let mut text = row(header.into_iter()) + &row(rules.into_iter());
     for target in &summary.targets {
         let mut cells = vec![escaped(&target.row.label())];
@@ -145,7 +148,9 @@ fn notes(summary: &Summary) -> String {
         let far_out = outliers(target).len();
         if far_out > 0 {
             let of = target.requests - target.failures;
-            text.push_str(&format!("- {label}: {far_out} of {of} requests lie far out in a phase; they are counted in\n"));
+            text.push_str(&format!(
+                "- {label}: {far_out} of {of} requests lie far out in a phase; they are counted in\n"
+            ));
         }
     }
     if text.is_empty() { text } else { format!("\n{text}") }

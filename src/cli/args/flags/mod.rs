@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::examples;
-use crate::lab::RegionName;
 use crate::lab::link::Share;
+use crate::lab::{Clock, ClockError, RegionName, Skew, SkewError};
 use crate::time::Nanos;
 
 mod capture;
@@ -125,6 +125,17 @@ pub struct LabArgs {
     /// Write the certificate authority of this run here, for --cacert
     #[arg(long, value_name = "FILE.pem")]
     pub ca_out: Option<PathBuf>,
+    /// Write AWS's logs of what is served, and the truth beside them, into this directory
+    ///
+    /// alb.log, alb-connections.log, cloudfront.log, cloudfront-realtime.log with its fields in cloudfront-realtime.fields,
+    /// apig.log (JSON of $context variables), lambda.log (text), lambda.jsonl (JSON), xray.json (batch-get-traces; anew when
+    /// nothing happens for a moment, and at the end), and truth.jsonl with each layer's own time. Files of an earlier run are
+    /// replaced.
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
+    /// Date a layer's logs by a clock that is so far off: cloudfront, elb, apig or lambda
+    #[arg(long, value_name = "LAYER=MS", value_parser = skew, requires = "logs", allow_hyphen_values = true)]
+    pub skew: Vec<(Clock, Skew)>,
     /// Put the lab into regions, each as far away as the profile says, in a network of its own
     ///
     /// Needs root, or a system on which anybody may make user namespaces. Ports are 53, 443 and 80 unless chosen.
@@ -163,6 +174,12 @@ pub struct CompletionsArgs {
 fn region(text: &str) -> Result<(RegionName, Nanos), String> {
     let (name, round_trip) = text.split_once('=').ok_or_else(|| format!("expected NAME=MS, got {text:?}"))?;
     Ok((name.parse::<RegionName>().map_err(|error| error.to_string())?, millis(round_trip)?))
+}
+
+fn skew(text: &str) -> Result<(Clock, Skew), String> {
+    let (layer, millis) = text.split_once('=').ok_or_else(|| format!("expected LAYER=MS, got {text:?}"))?;
+    let layer = layer.parse().map_err(|error: ClockError| error.to_string())?;
+    Ok((layer, millis.parse().map_err(|error: SkewError| error.to_string())?))
 }
 
 fn millis(text: &str) -> Result<Nanos, String> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the result depends on the flags, the environment and the files alone.
 
-use crate::target::{Limits, Plan, Redirects, Repeat, Secrets, Target};
+use crate::target::{Limits, Plan, Redirects, Repeat, Secrets, Target, TraceHeaders};
 use crate::time::Nanos;
 
 use super::error::{ArgsError, OfFlag, ValueError};
@@ -58,6 +58,7 @@ impl ClientArgs {
             limits: limits(&self.limits)?,
             vantage: None,
             secrets: Secrets::Redact,
+            trace_headers: if self.request.no_trace_headers { TraceHeaders::Omit } else { TraceHeaders::Send },
         })
     }
 }

@@ -139,11 +139,11 @@ pub fn stacked(groups: &[Group<'_>], stacked: StackedOptions, options: &ChartOpt
 impl Panels {
     /// A panel for each target where there are several targets and several places, else one.
     fn new(groups: &[Group<'_>], stacked: StackedOptions) -> Self {
-        let places: Vec<&str> = distinct(groups.iter().filter_map(|group| group.vantage.as_deref()));
+        let places: Vec<&str> = distinct(groups.iter().filter_map(|group| group.row.vantage.as_deref()));
         let targets: Vec<String> = distinct(groups.iter().map(without_place));
         if places.len() > 1 && targets.len() > 1 {
             let rows = sorted_rows(&places, stacked, |place| {
-                let here = groups.iter().filter(|group| group.vantage.as_deref() == Some(*place));
+                let here = groups.iter().filter(|group| group.row.vantage.as_deref() == Some(*place));
                 here.filter_map(|group| Bar::new(group, stacked).whole).map(|whole| whole.length).sum()
             });
             let panels = targets.iter().map(|target| Panel {
@@ -152,7 +152,7 @@ impl Panels {
                     .iter()
                     .map(|place| {
                         let wanted = |group: &&Group<'_>| {
-                            group.vantage.as_deref() == Some(**place) && without_place(group) == *target
+                            group.row.vantage.as_deref() == Some(**place) && without_place(group) == *target
                         };
                         groups.iter().find(wanted).map(|group| Bar::new(group, stacked))
                     })
@@ -162,7 +162,7 @@ impl Panels {
         }
         // With a single target, places are what tells the rows apart.
         let by_place = places.len() > 1;
-        let named = |group: &Group<'_>| match &group.vantage {
+        let named = |group: &Group<'_>| match &group.row.vantage {
             Some(place) if by_place => place.clone(),
             _ => without_place(group),
         };
@@ -198,12 +198,12 @@ fn sorted_rows<T>(rows: &[T], stacked: StackedOptions, length: impl Fn(&T) -> Na
 
 /// What a group is called where its place is said elsewhere.
 fn without_place(group: &Group<'_>) -> String {
-    let mut name = group.name.clone();
-    for more in [group.run.as_deref(), group.connection.map(crate::stats::Connection::as_str)].into_iter().flatten() {
+    let mut name = group.row.name.clone();
+    for more in [group.row.run.as_deref(), group.row.connection.map(crate::stats::Connection::as_str)].into_iter().flatten() {
         name.push_str(&format!(" ({more})"));
     }
-    if group.redirects > 0 {
-        name.push_str(&format!(" ↳{}", group.redirects));
+    if group.row.redirects > 0 {
+        name.push_str(&format!(" ↳{}", group.row.redirects));
     }
     name
 }

@@ -37,11 +37,13 @@ fn by_layer(layers: &[(&str, u64)]) -> Trace {
 
 fn group<'t>(name: &str, vantage: Option<&str>, traces: impl IntoIterator<Item = &'t Trace>) -> Group<'t> {
     Group {
-        name: name.to_owned(),
-        run: None,
-        vantage: vantage.map(str::to_owned),
-        connection: None,
-        redirects: 0,
+        row: crate::stats::Row {
+            name: name.to_owned(),
+            run: None,
+            vantage: vantage.map(str::to_owned),
+            connection: None,
+            redirects: 0,
+        },
         tags: BTreeMap::new(),
         path: None,
         traces: traces.into_iter().collect(),
