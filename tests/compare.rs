@@ -140,6 +140,29 @@ fn what_is_in_front_of_a_server_makes_it_slower_by_what_the_layer_costs() {
     assert_eq!(order("again.jsonl"), order("run.jsonl"));
 }
 
+#[test]
+fn a_comparison_is_a_table_a_picture_and_rows_too() {
+    let (program, server) = (Program::new(), server(Duration::ZERO));
+    let [a, b] = [format!("a={}", server.url("/")), format!("b={}", server.url("/"))];
+    program.run(&["compare", &a, &b, "-n", "5", "--save", "run.jsonl", "--chart", "bars.svg", "-s"]).exits(0);
+    assert!(program.read("bars.svg").starts_with("<svg"));
+    let printed = |format: &str| {
+        let said = program.run(&["compare", "run.jsonl", "--format", format, "-s"]).exits(0);
+        assert_eq!(said.stderr, "");
+        said.stdout
+    };
+    let markdown = printed("markdown");
+    for cell in ["| target | verdict |", "| a | ", "| b | "] {
+        assert!(markdown.contains(cell), "{markdown}");
+    }
+    let csv = printed("csv");
+    assert!(csv.starts_with("name,") && csv.lines().count() == 1 + 2 * 5, "{csv}");
+    let (json, jsonl) = (printed("json"), printed("jsonl"));
+    assert_eq!(jsonl.lines().count(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), serde_json::from_str::<Value>(&jsonl).unwrap());
+    assert!(printed("pretty").contains('a'));
+}
+
 /// A server that keeps connections, and takes so long to answer.
 fn server(delay: Duration) -> Server {
     answering(&Log::default(), move |request| {

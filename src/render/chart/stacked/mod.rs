@@ -199,7 +199,9 @@ fn sorted_rows<T>(rows: &[T], stacked: StackedOptions, length: impl Fn(&T) -> Na
 /// What a group is called where its place is said elsewhere.
 fn without_place(group: &Group<'_>) -> String {
     let mut name = group.row.name.clone();
-    for more in [group.row.run.as_deref(), group.row.connection.map(crate::stats::Connection::as_str)].into_iter().flatten() {
+    for more in
+        [group.row.run.as_deref(), group.row.connection.map(crate::stats::Connection::as_str)].into_iter().flatten()
+    {
         name.push_str(&format!(" ({more})"));
     }
     if group.row.redirects > 0 {
