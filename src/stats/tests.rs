@@ -19,11 +19,16 @@ fn against(baseline: &str) -> Baseline {
     Baseline::Target(baseline.to_owned())
 }
 
+/// Fewer resamples than usual, because there are many summaries.
+fn settings() -> Settings {
+    Settings { resamples: 500, ..Settings::default() }
+}
+
 /// The summary, which survives JSON.
 fn summary(traces: &[Trace], baseline: &Baseline) -> Summary {
-    let summary = summarise(&grouped(traces), baseline, &Settings::default()).unwrap();
+    let summary = summarise(&grouped(traces), baseline, &settings()).unwrap();
     let text = serde_json::to_string(&summary).unwrap();
-    assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
+    assert!(serde_json::from_str::<Summary>(&text).unwrap() == summary, "{text}");
     summary
 }
 
@@ -99,7 +104,7 @@ fn a_chosen_tolerance_is_what_the_same_means() {
     let traces = pair(0.1, 600.0, 30, 3);
     let groups = grouped(&traces);
     let verdict = |same_within| {
-        let settings = Settings { same_within, ..Settings::default() };
+        let settings = Settings { same_within, ..settings() };
         let summary = summarise(&groups, &against("one"), &settings).unwrap();
         let total = summary.differences.iter().find(|one| one.phase == Measure::Total).unwrap();
         assert_eq!(total.within.is_some(), total.verdict == Verdict::Same);
@@ -126,7 +131,7 @@ fn failures_are_counted_and_not_measured() {
     assert_eq!(a.status, [("200".to_owned(), 3), ("503".to_owned(), 1)].into());
     assert!(a.phases[&Measure::Phase(Phase::Connect)].max < Nanos::from_secs(1));
     // Four whole responses in the 31 seconds until the last failure has ended.
-    assert!((a.throughput_rps.unwrap() - 4.0 / 31.0).abs() < 1e-9);
+    assert!((a.throughput_rps.unwrap() - 4.0 / 31.0).abs() < 1e-6);
     assert_eq!((down.requests, down.failures, down.throughput_rps), (1, 1, None));
     assert!(down.phases.is_empty());
 }
@@ -163,7 +168,7 @@ fn each_row_is_compared_with_the_baseline_of_its_place() {
     assert_eq!(pairs, expect.map(|(row, against)| (row.to_owned(), against.to_owned())).into());
     assert_eq!(summary.unmatched.iter().map(Row::label).collect::<Vec<_>>(), ["b @ z"]);
 
-    let error = summarise(&grouped(&traces), &against("c"), &Settings::default()).unwrap_err();
+    let error = summarise(&grouped(&traces), &against("c"), &settings()).unwrap_err();
     assert_eq!(error.to_string(), "expected the baseline to be one of a, b, got c");
 }
 
@@ -175,8 +180,7 @@ fn a_run_is_compared_with_the_run_before() {
     };
     let compared = |old: &[Trace], new: &[Trace]| {
         let runs = [Run { name: "old", traces: old }, Run { name: "new", traces: new }];
-        let summary =
-            summarise(&grouped_by_run(&runs), &Baseline::Run("old".to_owned()), &Settings::default()).unwrap();
+        let summary = summarise(&grouped_by_run(&runs), &Baseline::Run("old".to_owned()), &settings()).unwrap();
         let totals = summary.differences.iter().filter(|one| one.phase == Measure::Total);
         let totals: Vec<_> =
             totals.map(|one| format!("{}, {}: {:?}", one.row.label(), one.against.label(), one.verdict)).collect();
@@ -215,7 +219,7 @@ fn check_layers(paths: Paths<'_>, costs: &[&str], notes: &[&str]) {
     for (index, (name, path, tags, wait)) in paths.iter().enumerate() {
         let id = u32::try_from(index).unwrap() * 100;
         let specimen = Specimen { id, tags, path: Some(path), ..of(name) };
-        traces.extend(noisy(&specimen, &[("connect", 9_000.0), ("wait", *wait)], 0.01, 20, u64::from(id) + 1));
+        traces.extend(noisy(&specimen, &[("connect", 9_000.0), ("wait", *wait)], 0.003, 20, u64::from(id) + 1));
     }
     let summary = summary(&traces, &Baseline::Absent);
     let shown = |cost: &LayerDifference| {
@@ -345,12 +349,12 @@ proptest! {
     #[test]
     fn any_traces_have_a_summary(
         traces in proptest::collection::vec(any_specimen(), 0..40),
-        confidence in 0.51_f64..0.999, resamples in 0_u32..200, seed in any::<u64>(), same_within in 0_u32..2_000,
+        confidence in 510_u32..999, resamples in 0_u32..200, seed in any::<u64>(), same_within in 0_u32..2_000,
     ) {
         let groups = grouped(&traces);
         prop_assert_eq!(groups.iter().map(|group| group.traces.len()).sum::<usize>(), traces.len());
         let settings = Settings {
-            confidence: Confidence::try_from(confidence).unwrap(),
+            confidence: Confidence::try_from(f64::from(confidence) / 1e3).unwrap(),
             resamples,
             seed,
             same_within: if same_within < 50 { Tolerance::Spread } else { Tolerance::PerMille(same_within) },

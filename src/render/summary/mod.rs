@@ -5,6 +5,8 @@
 mod csv;
 mod json;
 mod markdown;
+#[cfg(test)]
+mod specimens;
 mod terminal;
 mod words;
 

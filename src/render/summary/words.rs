@@ -32,6 +32,31 @@ pub(super) fn verdict(difference: &Difference) -> String {
 
 /// One sentence on the whole of two rows.
 pub(super) fn sentence(summary: &Summary, difference: &Difference) -> String {
+    format!("{}{}", conclusion(summary, difference), unequal(summary, difference).unwrap_or_default())
+}
+
+/// What only one of two rows has: their totals then hold different things.
+fn unequal(summary: &Summary, total: &Difference) -> Option<String> {
+    let (row, against) = (&total.row, &total.against);
+    let missing = summary.not_compared.iter().filter(|one| one.row == *row && one.against == *against);
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    for one in missing {
+        match (one.counts.target, one.counts.baseline) {
+            (_, 0) => own.push(one.phase.as_str()),
+            (0, _) => others.push(one.phase.as_str()),
+            _ => {}
+        }
+    }
+    let only = |row: &Row, phases: &[&str]| format!("only {} has {}", row.label(), phases.join(" and "));
+    match (own.is_empty(), others.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("; {}", only(row, &own))),
+        (true, false) => Some(format!("; {}", only(against, &others))),
+        (false, false) => Some(format!("; {}, {}", only(row, &own), only(against, &others))),
+    }
+}
+
+fn conclusion(summary: &Summary, difference: &Difference) -> String {
     let (one, other) = (difference.row.label(), difference.against.label());
     let range = format!("{} ms", interval(difference.low, difference.high));
     match difference.verdict {

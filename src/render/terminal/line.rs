@@ -161,7 +161,7 @@ const fn twin(glyph: char) -> Option<&'static str> {
         '…' => "..",
         '±' => "+/-",
         'µ' => "u",
-        '✗' => "x",
+        '✗' | '×' => "x",
         '╵' => "'",
         _ => return None,
     })
