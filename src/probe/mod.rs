@@ -32,6 +32,7 @@ pub use deadline::Interrupt;
 pub use tap::{Carrier, FlowId, Opening, Tap, TappedPacket, Vantage, Watcher};
 pub use tls::TlsSetupError;
 
+use crate::attribute;
 use crate::event::{Failure, FailureCode, Phase};
 use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target, TraceHeaders};
 use crate::time::ClockSync;
@@ -260,8 +261,8 @@ impl<'p> Probe<'p> {
         chain: &mut Chain,
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> (Trace, Option<String>) {
-        self.watched.fetch_add(1, Ordering::AcqRel);
         let trace_id = TraceId::new(clock::epoch_seconds(), random());
+        self.watched.fetch_add(1, Ordering::AcqRel);
         let ready = self.make_ready(request, trace_id, chain);
         let sync = clock::sync();
         let mut recorder = Recorder::default();
@@ -302,7 +303,9 @@ impl<'p> Probe<'p> {
         let widened = sync.widened_by(&clock::sync());
         let context = Context { clock: widened, secrets: self.plan.secrets };
         let events = recorder.into_events(widened.error().saturating_sub(sync.error()));
-        (Trace::assemble(subject, &context, events), location)
+        let mut trace = Trace::assemble(subject, &context, events);
+        attribute::from_response(&mut trace);
+        (trace, location)
     }
 
     /// Does what takes time and is not part of the request, before its clock starts.

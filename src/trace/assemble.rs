@@ -58,6 +58,7 @@ impl Trace {
             passed: Vec::new(),
             layers: Layers::default(),
             rejected: Vec::new(),
+            phase_witnesses: Vec::new(),
             hop_search: None,
             hops: Vec::new(),
             timeline,

@@ -32,7 +32,7 @@ pub use hops::{
     weakest_evidence,
 };
 pub use id::{TraceId, TraceIdError, XRayRoot};
-pub use layers::{Layer, LayerEvidence, LayerShare, Layers, LayersError, Passed, Rejected};
+pub use layers::{Layer, LayerEvidence, LayerShare, Layers, LayersError, Passed, PhaseWitness, Rejected};
 pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
 pub use server_timing::ServerMetric;
@@ -98,6 +98,9 @@ pub struct Trace {
     /// Evidence that names this request and was not used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
+    /// What the other end's logs say of phases that this end measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phase_witnesses: Vec<PhaseWitness>,
     /// How the path to the other end was searched; absent where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hop_search: Option<HopSearch>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::attribute;
 use crate::event::{Event, Fact};
 use crate::flow::exchange::Exchange;
 use crate::flow::table::Flow;
@@ -61,7 +62,9 @@ impl Told {
             redirected_from: None,
         };
         let context = Context { clock: clock()?, secrets };
-        Some(Trace::assemble(subject, &context, self.exchange.events.iter().cloned()))
+        let mut trace = Trace::assemble(subject, &context, self.exchange.events.iter().cloned());
+        attribute::from_response(&mut trace);
+        Some(trace)
     }
 
     /// The same for the same packets, and another one for any others.

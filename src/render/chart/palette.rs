@@ -52,6 +52,7 @@ pub const fn of_layer(layer: &Layer) -> Rgb {
         Layer::Retransmission => FAILURE,
         Layer::GlobalAccelerator => Rgb(0x66, 0x66, 0x99),
         Layer::CloudFront => Rgb(0xAA, 0x44, 0x99),
+        Layer::CloudFrontOrigin => Rgb(0xC9, 0x8B, 0xC0),
         Layer::Elb => Rgb(0x88, 0xCC, 0xEE),
         Layer::Apig | Layer::FunctionUrl => Rgb(0x33, 0x22, 0x88),
         Layer::ApigWaf => Rgb(0x88, 0x22, 0x55),

@@ -14,7 +14,7 @@ mod share;
 pub use name::{Layer, LayerEvidence};
 pub use passed::{Certainty, Passed, Sign};
 pub use rejected::{Rejected, RejectedBecause};
-pub use share::{LayerShare, Witness};
+pub use share::{LayerShare, PhaseWitness, Witness};
 
 use std::ops::Deref;
 

@@ -55,6 +55,8 @@ layers! {
     GlobalAccelerator = "global-accelerator",
     /// An edge of CloudFront, whoever runs the distribution.
     CloudFront = "cloudfront",
+    /// What lies between an edge of CloudFront and the clock of what stands behind it: the network to the origin.
+    CloudFrontOrigin = "cloudfront.origin",
     /// A load balancer: application, network or classic.
     Elb = "elb",
     /// API Gateway, what is told apart below excepted.
@@ -87,6 +89,23 @@ layers! {
     Target = "target",
     /// What no evidence speaks of.
     Unattributed = "unattributed",
+}
+
+impl Layer {
+    /// The layer that this one is a part of; a whole layer is its own.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        match self {
+            Self::CloudFrontOrigin => Self::CloudFront,
+            Self::ApigWaf | Self::ApigAuthorizer => Self::Apig,
+            Self::LambdaPlacement
+            | Self::LambdaInit
+            | Self::LambdaRestore
+            | Self::LambdaHandler
+            | Self::LambdaInvoke => Self::Lambda,
+            whole => whole.clone(),
+        }
+    }
 }
 
 impl From<Layer> for String {
@@ -146,17 +165,19 @@ evidence! {
     /// An application load balancer's connection log.
     AlbConnectionLog = "alb connection log",
     /// A classic load balancer's access log.
-    ClbLog = "clb log",
+    ClbLog = "classic elb log",
     /// A network load balancer's TLS log.
-    NlbLog = "nlb log",
+    NlbLog = "nlb tls log",
     /// CloudFront's standard log.
     CloudFrontLog = "cloudfront log",
     /// CloudFront's real-time log.
-    CloudFrontRealtimeLog = "cloudfront realtime log",
+    CloudFrontRealtimeLog = "cloudfront real-time log",
     /// API Gateway's access log.
     ApigLog = "apig log",
-    /// Lambda's log, text or JSON.
+    /// Lambda's log in text.
     LambdaLog = "lambda log",
+    /// Lambda's log, or telemetry, in JSON.
+    LambdaJsonLog = "lambda json log",
     /// X-Ray's documents.
     XRay = "xray",
 }
@@ -191,7 +212,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&own).unwrap(), "\"nginx\"");
         assert_eq!(
             serde_json::to_string(&LayerEvidence::CloudFrontRealtimeLog).unwrap(),
-            "\"cloudfront realtime log\""
+            "\"cloudfront real-time log\""
         );
     }
 }

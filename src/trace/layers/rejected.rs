@@ -45,6 +45,17 @@ pub enum RejectedBecause {
         #[serde(rename = "outer_ns")]
         outer_duration: Nanos,
     },
+    /// It is shorter than a layer inside it, of which better evidence speaks.
+    ShorterThanInner {
+        /// What it says.
+        #[serde(rename = "duration_ns")]
+        duration: Nanos,
+        /// The layer inside it.
+        inner: Layer,
+        /// That layer's time.
+        #[serde(rename = "inner_ns")]
+        inner_duration: Nanos,
+    },
     /// It is of another time.
     WrongTime {
         /// How far its stamp is from the request's.
@@ -65,6 +76,11 @@ pub enum RejectedBecause {
         /// What the trace says.
         ours: String,
     },
+    /// A layer asked more than once; this is not what the answer came from.
+    EarlierAttempt {
+        /// How many there were.
+        attempts: u64,
+    },
     /// It covers the whole of a streamed response, not the time until its first byte.
     Streamed,
 }
@@ -76,9 +92,11 @@ impl RejectedBecause {
         match self {
             Self::LongerThanWait { .. } => "longer_than_wait",
             Self::LongerThanOuter { .. } => "longer_than_outer",
+            Self::ShorterThanInner { .. } => "shorter_than_inner",
             Self::WrongTime { .. } => "wrong_time",
             Self::Ambiguous { .. } => "ambiguous",
             Self::OtherRequest { .. } => "other_request",
+            Self::EarlierAttempt { .. } => "earlier_attempt",
             Self::Streamed => "streamed",
         }
     }
@@ -91,9 +109,13 @@ impl std::fmt::Display for RejectedBecause {
             Self::LongerThanOuter { duration, outer, outer_duration } => {
                 write!(f, "{duration} is longer than the {outer_duration} of {outer} around it")
             }
+            Self::ShorterThanInner { duration, inner, inner_duration } => {
+                write!(f, "{duration} is shorter than the {inner_duration} of {inner} inside it")
+            }
             Self::WrongTime { away } => write!(f, "it is {away} away from the request"),
             Self::Ambiguous { candidates } => write!(f, "{candidates} fit equally well"),
             Self::OtherRequest { what, theirs, ours } => write!(f, "its {what} is {theirs}, the request's {ours}"),
+            Self::EarlierAttempt { attempts } => write!(f, "it is one of {attempts} attempts, and not the last"),
             Self::Streamed => f.write_str("it covers the whole of a streamed response"),
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Layer, LayerEvidence};
+use crate::event::Phase;
 use crate::time::Nanos;
 
 /// One layer's part of the wait.
@@ -26,6 +27,9 @@ pub struct LayerShare {
     /// The layer whose inclusive time contains this one's; absent for those directly inside the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Layer>,
+    /// Layers of the path whose time is in this one's own, because no evidence tells them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<Layer>,
     /// The earliest that it can have begun, from the trace's start; absent where nothing is known of its place. Clocks of two
     /// machines are never compared, so that a place is an interval, and an estimate.
     #[serde(rename = "start_low_ns", default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +54,7 @@ impl LayerShare {
             inclusive: None,
             resolution: None,
             within: None,
+            includes: Vec::new(),
             start_low: None,
             start_high: None,
             witnesses: Vec::new(),
@@ -74,4 +79,14 @@ pub struct Witness {
     /// Where it stands: `file:line`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+}
+
+/// What somebody else says of a phase other than the wait: a balancer of the TLS handshake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseWitness {
+    /// Which phase.
+    pub phase: Phase,
+    /// Who says what.
+    #[serde(flatten)]
+    pub witness: Witness,
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::canvas::Sheet;
 use super::{ChartError, ChartOptions, Svg, frame};
-use crate::stats::{Group, Measure, Sample};
+use crate::stats::{Group, Measure, Row, Sample};
 use crate::time::Nanos;
 use crate::trace::{Layer, Phase, Trace};
 
@@ -198,16 +198,7 @@ fn sorted_rows<T>(rows: &[T], stacked: StackedOptions, length: impl Fn(&T) -> Na
 
 /// What a group is called where its place is said elsewhere.
 fn without_place(group: &Group<'_>) -> String {
-    let mut name = group.row.name.clone();
-    for more in
-        [group.row.run.as_deref(), group.row.connection.map(crate::stats::Connection::as_str)].into_iter().flatten()
-    {
-        name.push_str(&format!(" ({more})"));
-    }
-    if group.row.redirects > 0 {
-        name.push_str(&format!(" ↳{}", group.row.redirects));
-    }
-    name
+    Row { vantage: None, ..group.row.clone() }.label()
 }
 
 fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {

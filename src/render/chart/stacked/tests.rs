@@ -36,18 +36,9 @@ fn by_layer(layers: &[(&str, u64)]) -> Trace {
 }
 
 fn group<'t>(name: &str, vantage: Option<&str>, traces: impl IntoIterator<Item = &'t Trace>) -> Group<'t> {
-    Group {
-        row: crate::stats::Row {
-            name: name.to_owned(),
-            run: None,
-            vantage: vantage.map(str::to_owned),
-            connection: None,
-            redirects: 0,
-        },
-        tags: BTreeMap::new(),
-        path: None,
-        traces: traces.into_iter().collect(),
-    }
+    let row =
+        Row { name: name.to_owned(), run: None, vantage: vantage.map(str::to_owned), connection: None, redirects: 0 };
+    Group { row, tags: BTreeMap::new(), path: None, traces: traces.into_iter().collect() }
 }
 
 fn parts(bar: &Bar) -> Vec<(&str, u64)> {
@@ -63,19 +54,19 @@ fn a_bar_is_the_statistic_of_each_part() {
         request(&[("wait", 20), ("receive", 2)]),
         failed(),
     ];
-    let group = group("a", None, &traces);
-    let median = Bar::new(&group, StackedOptions::default());
+    let many = group("a", None, &traces);
+    let median = Bar::new(&many, StackedOptions::default());
     // Most requests had no lookup, and the one that failed is counted, not measured.
     assert_eq!(parts(&median), [("wait", 20), ("receive", 2)]);
     assert_eq!((median.requests, median.failures), (5, 1));
     let ms = Nanos::from_millis;
     assert_eq!(median.whole, Some(Whole { length: ms(22), middle_half: Some((ms(13), ms(22))) }));
 
-    let mean = Bar::new(&group, StackedOptions { statistic: Statistic::Mean, ..StackedOptions::default() });
+    let mean = Bar::new(&many, StackedOptions { statistic: Statistic::Mean, ..StackedOptions::default() });
     let sum: Nanos = mean.parts.iter().map(|(_, length)| *length).sum();
     assert_eq!(mean.whole.map(|whole| whole.length), Some(sum), "means add up");
     let of_one = [request(&[("wait", 10)])];
-    let few = Bar::new(&super::tests::group("b", None, &of_one), StackedOptions::default());
+    let few = Bar::new(&group("b", None, &of_one), StackedOptions::default());
     assert_eq!(few.whole, Some(Whole { length: ms(10), middle_half: None }), "no half of one");
 }
 
