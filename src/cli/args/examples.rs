@@ -71,6 +71,8 @@ EXAMPLES
   wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay
   wirefall lab --distance                                    regions, 16 to 200 ms away
   wirefall lab --distance -- wirefall https://ec2.eu-west-1.lab.test/
+  wirefall lab --distance --at frankfurt -- wirefall https://ec2.lab.test/ --vantage frankfurt
+  wirefall lab --logs logs --skew elb=5000                   AWS's logs, one clock 5 s ahead
   wirefall lab --distance --region moon=2560 --loss 1% -- bash";
 
 pub(super) const DEMO: &str = "\
