@@ -25,16 +25,16 @@ EXAMPLES
   wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 
 EXIT CODES
-  0 done            1 other failure        2 misuse            4 SLO missed         6 DNS
-  7 connect         22 status (-f)         28 time-out            35 TLS handshake    47 too many redirects
-  52 empty reply    56 receive failure     60 certificate";
+  0 done            1 other failure        2 misuse            4 SLO missed        6 DNS
+  7 connect         22 status (-f, or not expect_status)       28 time-out         35 TLS handshake
+  47 too many redirects                    52 empty reply      56 receive failure  60 certificate";
 
 pub(super) const COMPARE: &str = "\
 EXAMPLES
   wirefall compare https://a.example/ https://b.example/
   wirefall compare -n 100 edge=https://example.com/ origin=https://example.org/ --baseline origin
   wirefall compare --targets paths.toml --save run.jsonl     and which layer costs what
-  wirefall compare --reuse https://a.example/ https://b.example/     on warm connections
+  wirefall compare --reuse a=https://a.example/ b=https://b.example/   on warm connections
   wirefall compare run.jsonl                                 once more, without a request
   wirefall compare before.jsonl after.jsonl --slo total.p95=500,failures=1% --format markdown
   wirefall compare berlin.jsonl tokyo.jsonl                  saved with --vantage: place by place
@@ -46,7 +46,7 @@ TARGETS FILE
   path = [\"apig\", \"lambda\"]             # the layers that requests pass, outermost first
   baseline = true                       # what the others are compared with
   tags = { region = \"us-east-1\" }
-  headers = { Accept = \"application/json\" }   # or [\"Name: value\", ...]
+  headers = { Accept = \"text/plain\" }   # or [\"Name: value\", ...]
   expect_status = 200                   # any other counts as a failure, http.unexpected_status
   Also: method, body, resolve = \"HOST:PORT:ADDR\"
 
