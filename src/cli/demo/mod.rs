@@ -136,12 +136,11 @@ fn trace_all(plan: &Plan, interrupt: &Interrupt, mut judge: impl FnMut(&Verdict)
     Ok(traces)
 }
 
-/// Prints one trace in full, with the layers of its wait, and all of them as a table.
+/// Prints one trace in full, its layers included, and all of them as a table.
 fn show(traces: &[Trace], console: &Console) -> Result<(), CommandError> {
     let style = console.style(if console.environment().get("NO_COLOR").is_some() { Color::Never } else { Color::Auto });
     let in_full: Vec<Trace> = traces.iter().filter(|trace| trace.label() == SHOWN_IN_FULL).cloned().collect();
-    let [waterfall, layers] = [terminal::waterfall(&in_full, &style), terminal::layered(&in_full, &style)];
-    console::print(format!("{waterfall}\n{layers}\n{}\n", terminal::table(traces, &style)))
+    console::print(format!("{}\n{}\n", terminal::waterfall(&in_full, &style), terminal::table(traces, &style)))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CommandError> {
@@ -163,7 +162,7 @@ fn what_to_look_at(stage: &Stage, out: &Path, written: &str) -> String {
     format!(
         "Written to {}:\n{written}\nLook at\n  \
          - wait in apig-lambda cold against warm: what is gone is the cold start of the sandbox\n  \
-         - the layers of that wait: the lab's logs say them, and logs/truth.jsonl says how right they are\n  \
+         - the layers of that wait, read from the logs (wirefall attribute does it with yours); logs/truth.jsonl has what is true\n  \
          - wait in cloudfront against ec2: what the edge adds in front of the same server\n{place}\n\
          Then trace something of yours: wirefall https://example.com/\n",
         out.display()
