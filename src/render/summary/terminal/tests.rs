@@ -1,3 +1,5 @@
+//! What the terminal shows of a summary.
+
 use proptest::prelude::*;
 
 use super::*;
