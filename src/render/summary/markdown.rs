@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 
 use super::words::{
-    counted, interval, layer_note, measures, of_pair, outliers, pairs, sentence, signed, stats, verdict,
+    counted, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, sentence, signed, stats,
+    verdict,
 };
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
@@ -33,7 +34,7 @@ fn verdicts(summary: &Summary) -> String {
         let total = of_pair(summary, row, against).find(|one| one.phase == Measure::Total);
         let words = match total {
             Some(total) => format!("**{}**: {}", total.verdict.as_str(), escaped(&sentence(summary, total))),
-            None => format!("**not compared**: {} and {}", escaped(&row.label()), escaped(&against.label())),
+            None => format!("**not compared**: {}", escaped(&nothing_compared(summary, row, against))),
         };
         _ = writeln!(text, "- {words}");
     }

@@ -147,6 +147,20 @@ pub(super) fn lacking(counts: Counts, lacking: Counts) -> Option<String> {
     }
 }
 
+/// Why two rows were not compared at all.
+pub(super) fn nothing_compared(summary: &Summary, row: &Row, against: &Row) -> String {
+    let missing = summary.not_compared.iter().filter(|one| one.row == *row && one.against == *against);
+    let few = missing.map(|one| one.counts).find(|counts| counts.target > 0 && counts.baseline > 0);
+    let both = format!("{} and {}", row.label(), against.label());
+    match few {
+        Some(counts) => format!(
+            "{both} were not compared: {} and {} completed requests are too few",
+            counts.target, counts.baseline
+        ),
+        None => format!("{both} were not compared: they have nothing in common that was measured"),
+    }
+}
+
 /// Why a measure was not compared.
 pub(super) fn not_compared(counts: Counts, row: &Row, against: &Row) -> String {
     match (counts.target, counts.baseline) {

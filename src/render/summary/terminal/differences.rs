@@ -1,7 +1,9 @@
 //! The differences: for each two rows a sentence on the whole, and a row for each phase.
 
 use super::{paint_of, paint_of_verdict};
-use crate::render::summary::words::{interval, lacking, not_compared, of_pair, pairs, sentence, signed, verdict};
+use crate::render::summary::words::{
+    interval, lacking, not_compared, nothing_compared, of_pair, pairs, sentence, signed, verdict,
+};
 use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, columns};
 use crate::stats::{Difference, Measure, Row, Summary, Verdict};
@@ -35,6 +37,10 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
 
 fn pair(summary: &Summary, row: &Row, against: &Row, style: Style) -> Vec<Line> {
     let differences: Vec<&Difference> = of_pair(summary, row, against).collect();
+    if differences.is_empty() {
+        let words = nothing_compared(summary, row, against);
+        return Paragraph::new(style, Line::new(style), 0).part(Paint::Dim, words).finish();
+    }
     let total = differences.iter().find(|one| one.phase == Measure::Total);
     let (paint, words) = total.map_or_else(
         || (Paint::Strong, format!("{} and {} have no total in common", row.label(), against.label())),

@@ -58,6 +58,13 @@ fn failures_alone_are_shown_and_names_cannot_steer_the_terminal() {
     assert_eq!(shown(&nothing, 80, Glyphs::Ascii), "no requests\n");
 }
 
+#[test]
+fn a_pair_of_too_few_requests_is_one_line() {
+    let text = shown(&specimens::once_each(), 60, Glyphs::Unicode);
+    let expect = "\nother and base were not compared: 1 and 1 completed requests\nare too few\n";
+    assert!(text.ends_with(expect), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
