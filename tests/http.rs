@@ -55,13 +55,45 @@ fn requests_to_the_byte() {
         ),
     ] {
         let url = server.url(path);
-        assert_eq!(complete(&trace(&[words, &[url.as_str()][..]].concat())), 204);
+        assert_eq!(complete(&trace(&[&["--no-trace-headers"], words, &[url.as_str()][..]].concat())), 204);
         let [request] = <[Recorded; 1]>::try_from(log.take()).unwrap();
         let host = format!("Host: 127.0.0.1:{}", server.port());
         let agent = format!("wirefall/{}", env!("CARGO_PKG_VERSION"));
         let head = request.head.replace(&host, "Host: HOST").replace(&agent, "wirefall").replace("\r\n", "\n");
         assert_eq!(format!("{head}{}", String::from_utf8(request.body).unwrap()), expect, "{words:?} {path}");
     }
+}
+
+#[test]
+fn a_request_says_which_trace_it_belongs_to() {
+    let log = Log::default();
+    let server = answering(&log, |request| {
+        let away = request.line().starts_with("GET /away ");
+        if away {
+            b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n".to_vec()
+        } else {
+            no_content(request)
+        }
+    });
+    let (traced, _) = traced(&["-L", "--reuse", &server.url("/away")]);
+    let (requests, mut parents) = (log.take(), BTreeSet::new());
+    assert_eq!((traced.traces.len(), requests.len()), (3, 3));
+    for (trace, request) in traced.traces.iter().zip(&requests) {
+        let id = trace.subject.trace_id;
+        let sent = |name: &str| {
+            let line = request.head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+            let headers = &trace.request.as_ref().unwrap().headers;
+            let told =
+                headers.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+            assert_eq!(line, told, "{name} in the trace is what was sent");
+            line.unwrap()
+        };
+        let parent = sent("traceparent").strip_prefix(&format!("00-{id}-")).unwrap().strip_suffix("-01").unwrap();
+        assert_eq!(sent("X-Amzn-Trace-Id"), format!("Root={};Parent={parent};Sampled=1", id.x_ray_root()));
+        assert_eq!(sent("User-Agent"), format!("wirefall/{} trace/{id}", env!("CARGO_PKG_VERSION")));
+        parents.insert(parent.to_owned());
+    }
+    assert_eq!(parents.len(), 3, "a parent of its own for each request: {parents:?}");
 }
 
 /// The request that curl sends for the same words.
@@ -102,7 +134,7 @@ fn the_same_words_make_the_same_request_as_curl() {
         &["-X", "DELETE", &plain],
         &["-u", "u:p", "-H", "X-One: 1", "--json", "[]", &plain],
     ] {
-        assert_eq!(complete(&trace(words)), 204);
+        assert_eq!(complete(&trace(&[&["--no-trace-headers"], words].concat())), 204);
         let [ours] = <[Recorded; 1]>::try_from(log.take()).unwrap();
         let curls = curls_request(words, &log);
         assert_eq!(without_user_agent(ours), without_user_agent(curls), "{words:?}");

@@ -121,7 +121,8 @@ fn prior_knowledge_needs_no_tls() {
     assert_eq!((complete(trace), body.as_slice()), (200, &b"hello"[..]));
     check_evidence(trace);
     let names: Vec<&str> = trace.request.as_ref().unwrap().headers.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["user-agent", "accept", "x-one", "content-length", "content-type"]);
+    let keys = ["x-amzn-trace-id", "traceparent"];
+    assert_eq!(names, [&["user-agent", "accept"], &keys[..], &["x-one", "content-length", "content-type"]].concat());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{CaptureRule, HopsWanted, Output, PacketList};
+use super::args::{CaptureRule, HopsWanted, PacketList};
 use super::console::Console;
 use super::{CommandError, chain};
 use crate::capture::{Capture, CaptureError, Depth, Privilege};
@@ -29,19 +29,26 @@ const fn privilege(plan: &Plan, hops: Option<HopsWanted>) -> Privilege {
     }
 }
 
+/// Whether to capture, and how much of each packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) rule: CaptureRule,
+    pub(super) depth: Depth,
+}
+
 /// Begins to capture, if that is wanted. Where it cannot be and nobody insists, there is none; what is out of the ordinary is
 /// said.
 pub(super) fn begin(
     plan: &Plan,
-    output: &Output,
+    wish: Wish,
     hops: Option<HopsWanted>,
     console: &mut Console,
 ) -> Result<Option<Arc<Capture>>, CommandError> {
-    if output.capture == CaptureRule::Off {
+    let Wish { rule, depth } = wish;
+    if rule == CaptureRule::Off {
         return Ok(None);
     }
-    let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
-    match (output.capture, Capture::open(depth, privilege(plan, hops))) {
+    match (rule, Capture::open(depth, privilege(plan, hops))) {
         (_, Ok(capture)) => Ok(Some(Arc::new(capture))),
         (CaptureRule::Auto, Err(CaptureError::NotPermitted | CaptureError::Unsupported)) => Ok(None),
         (CaptureRule::Auto, Err(error)) => {

@@ -12,10 +12,11 @@ use std::process::{Command, ExitStatus};
 use super::args::LabArgs;
 use super::console::{self, Console};
 use super::interrupt::catch_interrupts;
-use super::lab::{Authority, GRACE, await_interrupt, temporary, write_temporary};
+use super::lab::{Authority, GRACE, await_interrupt, tell, temporary, write_temporary};
 use super::{CommandError, exit};
 use crate::lab::link::{Privilege, acquire, cover};
 use crate::lab::{DistantLab, Lab, LabOptions, Profile};
+use crate::time::Nanos;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What TLS libraries read: in the lab's network, nobody else needs to be trusted.
@@ -39,19 +40,25 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Result<u8, CommandError> {
     let distance = &mut profile.distance;
+    if let Some(place) = &args.at {
+        distance.put_client(place)?;
+    }
     distance.regions.extend(args.region.iter().cloned());
     distance.loss = args.loss.unwrap_or(distance.loss);
     distance.jitter = args.jitter.unwrap_or(distance.jitter);
     if let Some((program, words)) = args.command.split_first() {
         let mut command = Command::new(program);
         command.args(words);
-        return run_in(&Inside::start(args, &profile, options)?, command, console);
+        let inside = Inside::start(args, &profile, options)?;
+        let code = run_in(&inside, command, console);
+        tell(console, &inside.lab.stop(Nanos::ZERO));
+        return code;
     }
     let interrupt = catch_interrupts()?;
     let inside = Inside::start(args, &profile, options)?;
     console::print(introduction(&inside))?;
-    await_interrupt(&interrupt);
-    inside.lab.stop(GRACE);
+    await_interrupt(&interrupt, || tell(console, &inside.lab.lab().take_log_errors()));
+    tell(console, &inside.lab.stop(GRACE));
     Ok(exit::INTERRUPTED)
 }
 

@@ -7,12 +7,15 @@ use super::console::Console;
 use super::verdict::Verdict;
 use super::{CommandError, chain, exit};
 use crate::probe::Interrupt;
+use crate::stats::Miss;
 
 /// What has gone wrong so far.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     /// The exit code of the first target that failed.
     failed: Option<u8>,
+    /// Objectives that were missed.
+    missed: usize,
     /// The first output that could not be written.
     lost: Option<CommandError>,
     /// What was said of outputs: one that fails for every target is named once.
@@ -30,6 +33,14 @@ impl Ending {
         }
     }
 
+    /// Takes note of objectives that were missed.
+    pub(super) fn miss(&mut self, console: &mut Console, misses: &[Miss]) {
+        for miss in misses {
+            console.complain(&miss.to_string());
+        }
+        self.missed += misses.len();
+    }
+
     /// Takes note of what became of an output. A reader of standard output that went away has read enough: that is no error.
     pub(super) fn wrote(&mut self, console: &mut Console, written: Result<(), CommandError>) {
         let Err(error) = written else { return };
@@ -44,12 +55,13 @@ impl Ending {
         self.lost.get_or_insert(error);
     }
 
-    /// Ctrl-C counts most, then an output that is missing, then the first target that failed.
+    /// Ctrl-C counts most, then an output that is missing, then a missed objective, then the first target that failed.
     pub(super) fn exit_code(&self, interrupt: &Interrupt) -> u8 {
         if interrupt.requested() {
             return exit::INTERRUPTED;
         }
-        self.lost.as_ref().map(CommandError::exit_code).or(self.failed).unwrap_or(0)
+        let missed = (self.missed > 0).then_some(exit::SLO);
+        self.lost.as_ref().map(CommandError::exit_code).or(missed).or(self.failed).unwrap_or(0)
     }
 }
 

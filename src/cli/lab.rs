@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::args::LabArgs;
 use super::console::{self, Console};
 use super::interrupt::catch_interrupts;
-use super::{CommandError, distance, exit};
-use crate::lab::{Lab, LabOptions, Profile, TimeScale};
+use super::{CommandError, chain, distance, exit};
+use crate::lab::{Lab, LabOptions, LogError, Profile, TimeScale};
 use crate::probe::Interrupt;
 use crate::time::Nanos;
 
@@ -19,12 +19,16 @@ pub(super) const GRACE: Nanos = Nanos::from_secs(1);
 const TICK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &LabArgs, console: &mut Console) -> Result<u8, CommandError> {
-    let profile = args.profile.as_deref().map_or_else(|| Ok(Profile::default()), Profile::read)?;
+    let mut profile = args.profile.as_deref().map_or_else(|| Ok(Profile::default()), Profile::read)?;
+    for (clock, skew) in &args.skew {
+        profile.clocks.set(*clock, *skew);
+    }
     let options = LabOptions {
         dns_port: args.dns_port,
         https_port: args.https_port,
         http_port: args.http_port,
         time_scale: TimeScale::new(args.time_scale)?,
+        logs: args.logs.clone(),
         ..LabOptions::default()
     };
     if args.distance {
@@ -34,15 +38,23 @@ pub(super) fn run(args: &LabArgs, console: &mut Console) -> Result<u8, CommandEr
     let lab = Lab::start(&profile, options)?;
     let authority = Authority::write(&lab, args.ca_out.clone())?;
     console::print(introduction(&lab, &authority.path))?;
-    await_interrupt(&interrupt);
-    lab.stop(GRACE);
+    await_interrupt(&interrupt, || tell(console, &lab.take_log_errors()));
+    tell(console, &lab.stop(GRACE));
     Ok(exit::INTERRUPTED)
 }
 
-/// Returns at Ctrl-C.
-pub(super) fn await_interrupt(interrupt: &Interrupt) {
+/// Says which logs cannot be written.
+pub(super) fn tell(console: &mut Console, errors: &[LogError]) {
+    for error in errors {
+        console.note(&format!("wirefall: {}; this log ends here, the lab goes on\n", chain(error)));
+    }
+}
+
+/// Returns at Ctrl-C; meanwhile looks after something again and again.
+pub(super) fn await_interrupt(interrupt: &Interrupt, mut look_after: impl FnMut()) {
     while !interrupt.requested() {
         std::thread::sleep(TICK);
+        look_after();
     }
 }
 

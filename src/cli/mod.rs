@@ -8,8 +8,10 @@
 //! the modules that this one calls.
 
 pub mod args;
+mod attribute;
 mod capture;
 mod chart;
+mod compare;
 mod console;
 mod demo;
 mod distance;
@@ -18,8 +20,13 @@ mod ending;
 mod hops;
 mod interrupt;
 mod lab;
+mod measure;
 mod outlet;
 pub mod pcap;
+mod progress;
+mod regions;
+mod saved;
+mod summary;
 mod trace;
 mod verdict;
 
@@ -33,6 +40,7 @@ use console::Console;
 mod exit {
     pub(super) const OTHER: u8 = 1;
     pub(super) const USAGE: u8 = 2;
+    pub(super) const SLO: u8 = 4;
     pub(super) const HTTP_STATUS: u8 = 22;
     pub(super) const TOO_MANY_REDIRECTS: u8 = 47;
     pub(super) const INTERRUPTED: u8 = 130;
@@ -78,14 +86,23 @@ enum CommandError {
     /// Its profile means nothing.
     #[error(transparent)]
     Profile(#[from] crate::lab::ProfileError),
+    /// Its profile does not know where the client is.
+    #[error("--at")]
+    Place(#[from] crate::lab::PlaceError),
     /// Its time scale means nothing.
     #[error(transparent)]
     TimeScale(#[from] crate::lab::TimeScaleError),
     /// No chart can be drawn.
     #[error(transparent)]
     Chart(#[from] crate::render::chart::ChartError),
-    /// Traces cannot be written as JSON.
-    #[error("traces cannot be written as JSON")]
+    /// There is no such baseline.
+    #[error("--baseline")]
+    Baseline(#[from] crate::stats::SummariseError),
+    /// Nothing was saved that could be compared.
+    #[error("{0} has no traces to compare")]
+    NoTraces(String),
+    /// Results cannot be written as JSON.
+    #[error("results cannot be written as JSON")]
     Json(#[source] serde_json::Error),
     /// A line of a file is no trace.
     #[error("{file}:{line}: expected a trace of the form wirefall/trace/1: {cause}")]
@@ -134,7 +151,7 @@ enum CommandError {
 impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Args(_) | Self::Profile(_) | Self::TimeScale(_) => exit::USAGE,
+            Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::Place(_) | Self::TimeScale(_) => exit::USAGE,
             _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,
         }
@@ -160,8 +177,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match command {
         Command::Trace(args) => trace::run(*args, &mut console),
+        Command::Compare(args) => compare::run(*args, &mut console),
         Command::Pcap(args) => pcap::run(&args, &mut console),
+        Command::Attribute(args) => attribute::run(&args, &mut console),
         Command::Chart(args) => chart::run(&args),
+        Command::Regions(args) => regions::run(*args, &mut console),
         Command::Lab(args) => lab::run(&args, &mut console),
         Command::Demo(args) => demo::run(&args, &mut console),
         Command::Completions(args) => console::print(args::completions(args.shell)).map(|()| 0),

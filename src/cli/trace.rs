@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::args::{Format, Output, ProcessInputs, TraceArgs, Verbosity};
+use super::capture::Wish;
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::hops::HopFinder;
@@ -10,7 +11,7 @@ use super::interrupt::catch_interrupts;
 use super::outlet::{Named, Outlet, append};
 use super::verdict::Verdict;
 use super::{CommandError, capture, drawing};
-use crate::capture::Capture;
+use crate::capture::{Capture, Depth};
 use crate::probe::{Probe, Traced};
 use crate::render::chart::ChartOptions;
 use crate::render::write_out::{Stream, Transfer, write_out};
@@ -24,7 +25,8 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
         console.be_quiet();
     }
     let interrupt = catch_interrupts()?;
-    let captured = capture::begin(&plan, &output, hops, console)?;
+    let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
+    let captured = capture::begin(&plan, Wish { rule: output.capture, depth }, hops, console)?;
     let probe = match &captured {
         Some(capture) => Probe::watched_by(capture::watcher(capture, output.packets), &plan, interrupt.clone())?,
         None => Probe::new(&plan, interrupt.clone())?,
@@ -82,6 +84,9 @@ impl<'c> Run<'c> {
         }
         self.write_out(index, &traces, &verdict);
         self.ending.judge(self.console, &verdict);
+        if let Some(slo) = &self.output.slo {
+            self.ending.miss(self.console, &slo.judge_traces(&traces));
+        }
         self.traces.extend(traces);
     }
 

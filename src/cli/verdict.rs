@@ -25,6 +25,11 @@ impl Verdict {
             };
             return Self { exit_code, message: Some(stopped.to_string()) };
         }
+        if let Some((trace, status)) = traces.iter().find_map(|trace| Some((trace, trace.unexpected_status()?))) {
+            let expected = trace.subject.expect_status.map_or(String::new(), |expected| expected.to_string());
+            let message = format!("the server answered with status {status}, expected {expected} (expect_status)");
+            return Self { exit_code: exit::HTTP_STATUS, message: Some(message) };
+        }
         let status = traces.last().and_then(|trace| trace.response.as_ref()).map(|response| response.status);
         match (rule, status) {
             (StatusRule::FailFrom400, Some(status)) if status >= 400 => Self {

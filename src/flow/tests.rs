@@ -41,6 +41,7 @@ fn traced(side: Side, script: &str) -> Trace {
         vantage: None,
         url: "https://example.com/".to_owned(),
         method: "GET".to_owned(),
+        expect_status: None,
         redirected_from: None,
     };
     let trace = Trace::assemble(subject, &Context { clock, secrets: Secrets::Show }, events);

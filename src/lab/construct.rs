@@ -18,6 +18,7 @@ use super::listen::{self, BindError, Doors, Sockets};
 use super::place::{Place, Ports, Site, host_name};
 use super::profile::Profile;
 use super::random::SplitMix64;
+use super::scribe::Scribe;
 use super::serve::{self, Door, Host};
 use super::served::Ledger;
 use super::upstream::Upstream;
@@ -41,7 +42,7 @@ type Layers = HashMap<&'static str, Arc<Layer>>;
 pub(super) fn build(
     runtime: &Runtime,
     profile: &Profile,
-    options: LabOptions,
+    options: &LabOptions,
     place: &Place,
 ) -> Result<Built, LabError> {
     let _context = runtime.enter();
@@ -51,6 +52,14 @@ pub(super) fn build(
     let zone = zone(place, profile.dns.ttl_s)?;
     let timer = Timer::start().map_err(LabError::Threads)?;
     let ledger = Arc::<Ledger>::default();
+    let scribe = match &options.logs {
+        Some(directory) => {
+            let (scribe, sender) = Scribe::start(directory, profile.clone())?;
+            ledger.employ(sender);
+            Some(scribe)
+        }
+        None => None,
+    };
     let tls = TlsAcceptor::from(credentials.server);
     let (inner, inner_stopped) = watch::channel(());
     let (front, front_stopped) = watch::channel(());
@@ -82,12 +91,13 @@ pub(super) fn build(
     runtime.spawn(dns::serve_udp(Arc::clone(&name_server), sockets.dns_udp));
     runtime.spawn(dns::serve_tcp(name_server, sockets.dns_tcp));
 
-    let lab = Lab { dns_server: sockets.dns_address, ca_pem: credentials.ca_pem, endpoints, ledger, running: None };
+    let lab =
+        Lab { dns_server: sockets.dns_address, ca_pem: credentials.ca_pem, endpoints, ledger, scribe, running: None };
     Ok(Built { lab, timer, front, inner })
 }
 
 /// The ports that were asked for, and the place's own where none was.
-fn ports(options: LabOptions, own: Ports) -> Ports {
+fn ports(options: &LabOptions, own: Ports) -> Ports {
     let or = |asked: u16, own: u16| if asked == 0 { own } else { asked };
     Ports {
         dns: or(options.dns_port, own.dns),
@@ -154,7 +164,7 @@ struct Neighbourhood<'lab> {
     runtime: &'lab Runtime,
     site: &'lab Site,
     around: Arc<Surroundings>,
-    options: LabOptions,
+    options: &'lab LabOptions,
     stopped: &'lab watch::Receiver<()>,
 }
 

@@ -47,6 +47,10 @@ pub(super) enum Scheme {
 }
 
 impl Scheme {
+    pub(super) const fn name(self) -> &'static str {
+        self.name_and_port().0
+    }
+
     const fn name_and_port(self) -> (&'static str, &'static str) {
         match self {
             Self::Http => ("http", "80"),

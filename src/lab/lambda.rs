@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::profile::{LambdaProfile, Network, Range};
+use super::profile::{LambdaProfile, Network, Range, StartKind};
 use super::random::SplitMix64;
 use crate::time::{Monotonic, Nanos, Timestamp};
 
@@ -58,15 +58,40 @@ pub enum Placement {
     Cold {
         /// Which one.
         sandbox: Sandbox,
-        /// A place for it, and the start of the runtime.
+        /// A place for it.
         placement: Nanos,
         /// Download of the deployment package.
         download: Nanos,
-        /// The framework's first run.
-        init: Nanos,
         /// The network interface, for functions in a VPC.
         vpc: Option<Nanos>,
+        /// How it gets ready.
+        start: Start,
     },
+}
+
+/// How a new sandbox gets ready to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The runtime starts, and the framework runs for the first time.
+    Initialise {
+        /// The runtime.
+        runtime: Nanos,
+        /// The framework.
+        framework: Nanos,
+    },
+    /// A snapshot of both, made before, is restored (`SnapStart`).
+    Restore(Nanos),
+}
+
+impl Start {
+    /// In all.
+    #[must_use]
+    pub fn length(self) -> Nanos {
+        match self {
+            Self::Initialise { runtime, framework } => runtime + framework,
+            Self::Restore(length) => length,
+        }
+    }
 }
 
 impl Placement {
@@ -81,11 +106,24 @@ impl Placement {
     /// What the request waits before its sandbox can serve it; `None` if the sandbox is warm.
     #[must_use]
     pub fn cold_start(&self) -> Option<Nanos> {
+        Some(self.placing()? + self.starting()?)
+    }
+
+    /// The part of it in which the sandbox comes to be: its place, the package, the network interface.
+    #[must_use]
+    pub fn placing(&self) -> Option<Nanos> {
         match *self {
             Self::Warm { .. } => None,
-            Self::Cold { placement, download, init, vpc, .. } => {
-                Some([Some(placement), Some(download), Some(init), vpc].into_iter().flatten().sum())
-            }
+            Self::Cold { placement, download, vpc, .. } => Some(placement + download + vpc.unwrap_or_default()),
+        }
+    }
+
+    /// The part of it in which the sandbox gets ready.
+    #[must_use]
+    pub fn starting(&self) -> Option<Nanos> {
+        match *self {
+            Self::Warm { .. } => None,
+            Self::Cold { start, .. } => Some(start.length()),
         }
     }
 }
@@ -144,15 +182,22 @@ impl Pool {
 
     fn start(&mut self) -> Placement {
         self.made += 1;
-        let LambdaProfile { cold_base, vpc, network, .. } = self.profile;
+        let LambdaProfile { cold_base, runtime_share, vpc, network, start, restore, .. } = self.profile;
         let framework = self.profile.frameworks.get(&self.profile.framework).copied();
         let download = multiplied(self.profile.download_per_mb, self.profile.package_mb);
+        let base = self.draw(cold_base);
+        let runtime = multiplied(base, runtime_share);
         Placement::Cold {
             sandbox: self.made,
-            placement: self.draw(cold_base),
+            placement: base.saturating_sub(runtime),
             download: self.scale.apply(download),
-            init: self.scale.apply(framework.unwrap_or_default()),
             vpc: (network == Network::Vpc).then(|| self.draw(vpc)),
+            start: match start {
+                StartKind::OnDemand => {
+                    Start::Initialise { runtime, framework: self.scale.apply(framework.unwrap_or_default()) }
+                }
+                StartKind::SnapStart => Start::Restore(self.scale.apply(restore)),
+            },
         }
     }
 
@@ -184,9 +229,18 @@ mod tests {
         let mut pool = pool("cold_base_ms = [250, 250]\npackage_mb = 2.5\nframework = 'zappa_flask'", 1.0);
         let first = pool.acquire(at(0)).unwrap();
         let ms = Nanos::from_millis;
-        let parts = Placement::Cold { sandbox: 1, placement: ms(250), download: ms(30), init: ms(750), vpc: None };
-        assert_eq!(first, parts);
+        let start = Start::Initialise { runtime: ms(100), framework: ms(750) };
+        assert_eq!(first, Placement::Cold { sandbox: 1, placement: ms(150), download: ms(30), vpc: None, start });
         assert_eq!(first.cold_start(), Some(ms(1030)));
+        assert_eq!((first.placing(), first.starting()), (Some(ms(180)), Some(ms(850))));
+    }
+
+    #[test]
+    fn a_snapshot_takes_the_place_of_the_initialisation() {
+        let toml = "cold_base_ms = [250, 250]\nframework = 'zappa_flask'\nstart = 'snap-start'\nrestore_ms = 300";
+        let first = pool(toml, 0.1).acquire(at(0)).unwrap();
+        let Placement::Cold { start, placement, .. } = first else { panic!("{first:?}") };
+        assert_eq!((start, placement), (Start::Restore(Nanos::from_millis(30)), Nanos::from_millis(15)));
     }
 
     #[test]
@@ -237,7 +291,7 @@ mod tests {
         assert_ne!(placements, draw(2));
         for cold in placements {
             let Placement::Cold { placement, vpc: Some(vpc), .. } = cold else { panic!("{cold:?}") };
-            assert!((250..=300).contains(&(placement.get() / 1_000_000)));
+            assert!((150..=180).contains(&(placement.get() / 1_000_000)));
             assert!((500..=10_000).contains(&(vpc.get() / 1_000_000)));
         }
     }

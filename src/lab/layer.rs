@@ -3,12 +3,12 @@
 //! Due times are reckoned from the request's arrival, so that what the machine itself needs is part of the delay and does
 //! not add to it (as long as it is shorter). Sockets are `serve`'s and `upstream`'s, headers are `headers`'.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::json;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::headers::{ERROR_TYPE, Passage, Scheme, Timing};
 use super::identity::Inventor;
 use super::lambda::{Placement, Pool};
 use super::profile::Profile;
-use super::served::{Invocation, LayerTime, Ledger};
+use super::served::{Asked, Call, Guards, Invocation, LayerTime, Ledger};
 use super::upstream::Upstream;
 use super::world::{Kind, Station};
 use crate::time::{Monotonic, Nanos, Realtime, Timestamp};
@@ -73,15 +73,25 @@ pub(super) enum Role {
 pub(super) struct Arrival {
     pub(super) at: Instant,
     pub(super) wall: Timestamp<Realtime>,
-    pub(super) client: IpAddr,
+    pub(super) client: SocketAddr,
     pub(super) scheme: Scheme,
 }
 
-/// An answer, and what the record says about it beyond its time.
-struct Answered {
-    response: Response<Bytes>,
-    upstream: Option<Nanos>,
-    invocation: Option<Invocation>,
+/// A request's stay in a layer. It is on record from when this is dropped, in whatever way the stay ended.
+struct Stay<'a> {
+    ledger: &'a Ledger,
+    /// The number of the request's record; a request without one leaves no trace.
+    number: Option<u64>,
+    arrived: Instant,
+    part: LayerTime,
+}
+
+impl Drop for Stay<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.ledger.enter(number, LayerTime { total: self.arrived.elapsed().into(), ..self.part.clone() });
+        }
+    }
 }
 
 impl Layer {
@@ -90,38 +100,41 @@ impl Layer {
         let kind = self.station.kind;
         let passage = Passage::new(kind, request.headers(), &self.around.inventor, arrival.scheme, arrival.wall);
         let number = request.headers().get(NUMBER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let answered = match &self.role {
-            Role::App => self.answer(&passage, request.headers(), arrival).await,
-            Role::Function(pool) => self.invoke(pool, &passage, request.headers(), arrival).await,
-            Role::Relay { upstream, name } => self.relay(upstream, name, &passage, request, arrival).await,
+        let part = LayerTime {
+            layer: kind.layer(),
+            station: self.station.name,
+            trace_header: passage.trace.as_ref().map(ToString::to_string),
+            request_id: passage.request_id.clone(),
+            extended_request_id: passage.extended_request_id.clone(),
+            entered_at: arrival.wall,
+            total: Nanos::ZERO,
+            asked: asked(&request, arrival),
+            guards: Guards::default(),
+            call: None,
+            status: None,
+            sent: 0,
+            invocation: None,
         };
-        if let Some(number) = number {
-            self.around.ledger.enter(
-                number,
-                LayerTime {
-                    layer: kind.layer(),
-                    station: self.station.name,
-                    trace_header: passage.trace.as_ref().map(ToString::to_string),
-                    request_id: passage.request_id,
-                    extended_request_id: passage.extended_request_id,
-                    entered_at: arrival.wall,
-                    total: arrival.at.elapsed().into(),
-                    upstream: answered.upstream,
-                    status: answered.response.status().as_u16(),
-                    invocation: answered.invocation,
-                },
-            );
-        }
-        answered.response
+        let ledger = &self.around.ledger;
+        let mut stay = Stay { ledger, number, arrived: arrival.at, part };
+        let part = &mut stay.part;
+        let response = match &self.role {
+            Role::App => self.answer(&passage, request.headers(), arrival).await,
+            Role::Function(pool) => self.invoke(pool, &passage, request.headers(), arrival, part).await,
+            Role::Relay { upstream, name } => self.relay(upstream, name, &passage, request, arrival, part).await,
+        };
+        part.status = Some(response.status().as_u16());
+        part.sent = length_of_head(response.headers()) + response.body().len() as u64;
+        response
     }
 
     fn own(&self) -> Duration {
         self.station.kind.own(&self.around.profile).into()
     }
 
-    async fn answer(&self, passage: &Passage, request: &HeaderMap, arrival: Arrival) -> Answered {
+    async fn answer(&self, passage: &Passage, request: &HeaderMap, arrival: Arrival) -> Response<Bytes> {
         self.around.sleeper.until(arrival.at + self.own()).await;
-        let response = if self.station.kind == Kind::RedirectingElb {
+        if self.station.kind == Kind::RedirectingElb {
             let mut response = Response::new(Bytes::from_static(b"<html><body><h1>302 Found</h1></body></html>\r\n"));
             *response.status_mut() = StatusCode::FOUND;
             passage.redirect(response.headers_mut(), &self.around.redirect_to);
@@ -131,37 +144,73 @@ impl Layer {
             let mut response = Response::new(Bytes::from(body.to_string()));
             passage.originate(response.headers_mut());
             response
-        };
-        Answered { response, upstream: None, invocation: None }
+        }
     }
 
-    async fn invoke(&self, pool: &Mutex<Pool>, passage: &Passage, request: &HeaderMap, arrival: Arrival) -> Answered {
+    async fn invoke(
+        &self,
+        pool: &Mutex<Pool>,
+        passage: &Passage,
+        request: &HeaderMap,
+        arrival: Arrival,
+        part: &mut LayerTime,
+    ) -> Response<Bytes> {
         let invoke = Duration::from(self.around.profile.lambda.invoke);
         let mut due = arrival.at + invoke / 2;
         self.around.sleeper.until(due).await;
         let Ok(placement) = lock(pool).acquire(self.around.monotonic()) else {
             self.around.sleeper.until(arrival.at + invoke).await;
-            return Answered { response: throttled(passage), upstream: None, invocation: None };
+            return throttled(passage);
         };
+        let reached = Instant::now();
         let sandbox = Lease { pool, around: &self.around, placement };
-        due += Duration::from(placement.cold_start().unwrap_or_default());
-        self.around.sleeper.until(due).await;
+        let (mut placed, mut ready) = (reached, reached);
+        if let (Some(placing), Some(starting)) = (placement.placing(), placement.starting()) {
+            due += Duration::from(placing);
+            self.around.sleeper.until(due).await;
+            placed = Instant::now();
+            due += Duration::from(starting);
+            self.around.sleeper.until(due).await;
+            ready = Instant::now();
+        }
         // The function's time counts from its own start: it is a record's figure of its own, not a share of the whole.
-        let started = Instant::now();
-        due = started + Duration::from(self.around.profile.lambda.function);
+        due = ready + Duration::from(self.around.profile.lambda.function);
         self.around.sleeper.until(due).await;
-        let duration = started.elapsed().into();
+        let is_cold = placement.cold_start().is_some();
+        part.invocation = Some(Invocation {
+            placement,
+            reached_after: (reached - arrival.at).into(),
+            placed: is_cold.then(|| (placed - reached).into()),
+            started: is_cold.then(|| (ready - placed).into()),
+            duration: ready.elapsed().into(),
+        });
         drop(sandbox);
         self.around.sleeper.until(due + invoke / 2).await;
-        let cold = placement.cold_start().is_some();
         let body = json!({
             "path": self.passed(request),
             "trace": trace_text(passage),
-            "lambda": { "cold": cold, "sandbox": placement.sandbox() },
+            "lambda": { "cold": is_cold, "sandbox": placement.sandbox() },
         });
         let mut response = Response::new(Bytes::from(body.to_string()));
         passage.originate(response.headers_mut());
-        Answered { response, upstream: None, invocation: Some(Invocation { placement, duration }) }
+        response
+    }
+
+    /// Who comes to an API has to pass these first; returns when that was due.
+    async fn guard(&self, arrival: Arrival, guards: &mut Guards) -> Instant {
+        let (waf, authorizer) = self.station.kind.guards(&self.around.profile);
+        let mut due = arrival.at;
+        let mut since = arrival.at;
+        for (length, told) in [(waf, &mut guards.waf), (authorizer, &mut guards.authorizer)] {
+            if length > Nanos::ZERO {
+                due += Duration::from(length);
+                self.around.sleeper.until(due).await;
+                let now = Instant::now();
+                *told = Some((now - since).into());
+                since = now;
+            }
+        }
+        due
     }
 
     async fn relay(
@@ -171,9 +220,11 @@ impl Layer {
         passage: &Passage,
         mut request: Request<Bytes>,
         arrival: Arrival,
-    ) -> Answered {
+        part: &mut LayerTime,
+    ) -> Response<Bytes> {
         let half = self.own() / 2;
-        passage.forward(request.headers_mut(), arrival.client, name);
+        let due = self.guard(arrival, &mut part.guards).await + half;
+        passage.forward(request.headers_mut(), arrival.client.ip(), name);
         let passed = self.passed(request.headers()).join(",");
         if let Ok(passed) = HeaderValue::try_from(passed) {
             request.headers_mut().insert(PASSED, passed);
@@ -181,13 +232,17 @@ impl Layer {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = path.parse().unwrap_or_default();
         *request.version_mut() = http::Version::HTTP_11;
-        self.around.sleeper.until(arrival.at + half).await;
+        self.around.sleeper.until(due).await;
 
         let called_at = Instant::now();
+        let after = (called_at - arrival.at).into();
+        part.call = Some(Call { after, first_byte: None, total: None });
         let called = upstream.call(request).await;
         let returned_at = Instant::now();
+        let first_byte = called.as_ref().ok().map(|called| called.connect.unwrap_or_default() + called.first_byte);
+        part.call = Some(Call { after, first_byte, total: Some((returned_at - called_at).into()) });
         self.around.sleeper.until(returned_at + half).await;
-        let response = match called {
+        match called {
             Ok(called) => {
                 let mut response = called.response;
                 *response.version_mut() = http::Version::HTTP_11;
@@ -206,8 +261,7 @@ impl Layer {
                 passage.fail(response.headers_mut());
                 response
             }
-        };
-        Answered { response, upstream: Some((returned_at - called_at).into()), invocation: None }
+        }
     }
 
     /// The layers passed so far, this one included.
@@ -233,6 +287,34 @@ impl Drop for Lease<'_> {
 
 fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
     pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a layer hears, before it changes anything.
+fn asked(request: &Request<Bytes>, arrival: Arrival) -> Asked {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("/", |path| path.as_str());
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let authority = uri.authority().map(http::uri::Authority::as_str).or(host).unwrap_or_default();
+    let method = request.method().as_str();
+    let line = method.len() + target.len() + " HTTP/1.1\r\n".len() + 1;
+    Asked {
+        client: arrival.client,
+        scheme: arrival.scheme.name(),
+        method: method.to_owned(),
+        authority: authority.to_owned(),
+        target: target.to_owned(),
+        version: if request.version() == http::Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
+        user_agent: request.headers().get(USER_AGENT).and_then(|agent| Some(agent.to_str().ok()?.to_owned())),
+        received: line as u64 + length_of_head(request.headers()) + request.body().len() as u64,
+    }
+}
+
+/// Fields of a head with the empty line behind them, as HTTP/1.1 writes them.
+fn length_of_head(headers: &HeaderMap) -> u64 {
+    // What the lab's servers tell each other is nobody's request.
+    let told = headers.iter().filter(|(name, _)| ![NUMBER, PASSED].contains(name));
+    let fields = told.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    fields.sum::<usize>() as u64 + 2
 }
 
 fn trace_text(passage: &Passage) -> Option<String> {

@@ -14,6 +14,7 @@ mod clock;
 mod construct;
 mod distance;
 mod dns;
+pub mod evidence;
 mod headers;
 mod identity;
 mod lambda;
@@ -23,14 +24,17 @@ mod listen;
 mod place;
 mod profile;
 mod random;
+mod scribe;
 mod serve;
 mod served;
+mod skew;
 mod tls;
 mod upstream;
 mod world;
 mod zone;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,14 +43,19 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 pub use self::distance::{DistantLab, Region};
-pub use self::lambda::{Placement, Pool, Sandbox, Throttled, TimeScale, TimeScaleError};
+pub use self::lambda::{Placement, Pool, Sandbox, Start, Throttled, TimeScale, TimeScaleError};
 pub use self::listen::BindError;
 pub use self::place::{RegionName, RegionNameError};
 pub use self::profile::{
-    AppProfile, CloudFrontProfile, DEFAULT_PROFILE, DistanceProfile, DnsProfile, ElbProfile, LambdaProfile, Network,
-    Profile, ProfileError, Range, RelayProfile, ServerTiming, Stickiness,
+    AppProfile, Clock, ClockError, Clocks, CloudFrontProfile, DEFAULT_PROFILE, DistanceProfile, DnsProfile, ElbProfile,
+    LambdaProfile, Network, PlaceError, Profile, ProfileError, Range, RelayProfile, RestProfile, ServerTiming,
+    StartKind, Stickiness,
 };
-pub use self::served::{Invocation, LayerTime, SERVED_KEPT, Served};
+pub use self::scribe::LogError;
+pub use self::served::{
+    Asked, Call, Connection, Guards, Handshake, Invocation, LayerTime, SERVED_KEPT, Served, TlsSession,
+};
+pub use self::skew::{Skew, SkewError};
 pub use self::tls::CertificateError;
 pub use self::zone::{Addresses, Transport, Zone, answer};
 
@@ -54,11 +63,12 @@ use self::clock::Timer;
 use self::construct::Built;
 use self::distance::MOST_REGIONS;
 use self::place::Place;
+use self::scribe::Scribe;
 use self::served::Ledger;
 use crate::time::Nanos;
 
 /// How a lab is started, beyond its delays.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LabOptions {
     /// Port of the name server, UDP and TCP; 0 lets the kernel choose.
     pub dns_port: u16,
@@ -70,11 +80,13 @@ pub struct LabOptions {
     pub time_scale: TimeScale,
     /// What the draws from ranges depend on.
     pub seed: u64,
+    /// Where logs in AWS's formats are written, and the truth beside them; a directory, made where it is missing.
+    pub logs: Option<PathBuf>,
 }
 
 impl Default for LabOptions {
     fn default() -> Self {
-        Self { dns_port: 0, https_port: 0, http_port: 0, time_scale: TimeScale::REAL, seed: 0 }
+        Self { dns_port: 0, https_port: 0, http_port: 0, time_scale: TimeScale::REAL, seed: 0, logs: None }
     }
 }
 
@@ -114,6 +126,9 @@ pub enum LabError {
     /// More regions than there are addresses for, or none.
     #[error("the lab has room for 1 to {MOST_REGIONS} regions, not for {0}")]
     Regions(usize),
+    /// There is nowhere to write logs to.
+    #[error("cannot keep the lab's logs")]
+    Logs(#[from] LogError),
     /// The system gives no threads.
     #[error("cannot start the lab's threads")]
     Threads(#[source] std::io::Error),
@@ -126,6 +141,8 @@ pub struct Lab {
     ca_pem: String,
     endpoints: Vec<Endpoint>,
     ledger: Arc<Ledger>,
+    /// Where logs are written.
+    scribe: Option<Scribe>,
     running: Option<Running>,
 }
 
@@ -141,11 +158,11 @@ struct Running {
 impl Lab {
     /// Starts all servers on loopback. When this returns, they answer.
     pub fn start(profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
-        Self::start_in(&Place::loopback(), profile, options)
+        Self::start_in(&Place::loopback(), profile, &options)
     }
 
     /// Starts all servers in the calling thread's network namespace, where all their threads will be.
-    fn start_in(place: &Place, profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
+    fn start_in(place: &Place, profile: &Profile, options: &LabOptions) -> Result<Self, LabError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lab")
@@ -195,17 +212,28 @@ impl Lab {
         self.ledger.served()
     }
 
-    /// Stops: no new connections, and no new requests on old ones; those under way may take until `grace` has passed.
-    pub fn stop(mut self, grace: Nanos) {
-        self.end(grace);
+    /// The logs that could not be written, each once. They are left alone; everything else goes on.
+    #[must_use]
+    pub fn take_log_errors(&self) -> Vec<LogError> {
+        self.scribe.as_ref().map(Scribe::take_failures).unwrap_or_default()
     }
 
-    fn end(&mut self, grace: Nanos) {
-        let Some(Running { stop, thread, timer }) = self.running.take() else { return };
-        // Both fail only if the thread has ended already.
-        let _ = stop.send(grace);
-        let _ = thread.join();
-        drop(timer);
+    /// Stops: no new connections, and no new requests on old ones; those under way may take until `grace` has passed. Then the
+    /// logs are complete, but for those that are given back.
+    #[must_use]
+    pub fn stop(mut self, grace: Nanos) -> Vec<LogError> {
+        self.end(grace)
+    }
+
+    fn end(&mut self, grace: Nanos) -> Vec<LogError> {
+        if let Some(Running { stop, thread, timer }) = self.running.take() {
+            // Both fail only if the thread has ended already.
+            let _ = stop.send(grace);
+            let _ = thread.join();
+            drop(timer);
+        }
+        self.ledger.dismiss();
+        self.scribe.take().map(Scribe::finish).unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -13,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::link::Share;
 use super::place::RegionName;
+use super::skew::Skew;
 use crate::time::Nanos;
 
 /// The profile that is used where no file is given; commented, so that it serves as a template too.
@@ -33,7 +35,7 @@ pub struct Profile {
     /// The edge of the content delivery network.
     pub cloudfront: CloudFrontProfile,
     /// API Gateway, REST API.
-    pub apig_rest: RelayProfile,
+    pub apig_rest: RestProfile,
     /// API Gateway, HTTP API.
     pub apig_http: RelayProfile,
     /// The AWS service that a REST API calls directly.
@@ -44,6 +46,67 @@ pub struct Profile {
     pub fargate: AppProfile,
     /// The function, and the service that runs it.
     pub lambda: LambdaProfile,
+    /// How far the clocks are off by which the layers date their logs.
+    #[serde(rename = "skew_ms")]
+    pub clocks: Clocks,
+}
+
+/// How far the clocks are off by which the layers date their logs. Delays and lengths do not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clocks {
+    /// The edge's.
+    pub cloudfront: Skew,
+    /// The load balancer's.
+    pub elb: Skew,
+    /// API Gateway's.
+    pub apig: Skew,
+    /// Lambda's.
+    pub lambda: Skew,
+}
+
+/// A layer that keeps logs, and so has a clock to date them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// `cloudfront`
+    CloudFront,
+    /// `elb`
+    Elb,
+    /// `apig`
+    Apig,
+    /// `lambda`
+    Lambda,
+}
+
+/// The text names no layer that keeps logs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected cloudfront, elb, apig or lambda, got {0:?}")]
+pub struct ClockError(String);
+
+impl FromStr for Clock {
+    type Err = ClockError;
+
+    fn from_str(name: &str) -> Result<Self, ClockError> {
+        match name {
+            "cloudfront" => Ok(Self::CloudFront),
+            "elb" => Ok(Self::Elb),
+            "apig" => Ok(Self::Apig),
+            "lambda" => Ok(Self::Lambda),
+            _ => Err(ClockError(name.to_owned())),
+        }
+    }
+}
+
+impl Clocks {
+    /// Sets one.
+    pub const fn set(&mut self, clock: Clock, skew: Skew) {
+        match clock {
+            Clock::CloudFront => self.cloudfront = skew,
+            Clock::Elb => self.elb = skew,
+            Clock::Apig => self.apig = skew,
+            Clock::Lambda => self.lambda = skew,
+        }
+    }
 }
 
 /// The name server.
@@ -64,6 +127,9 @@ pub struct DistanceProfile {
     /// Round trip to the name server.
     #[serde(rename = "dns_ms", deserialize_with = "millis")]
     pub dns: Nanos,
+    /// How much later than anything else the answers to SYNs come.
+    #[serde(rename = "accept_ms", deserialize_with = "millis")]
+    pub accept: Nanos,
     /// Up to so much more for each packet and direction.
     #[serde(rename = "jitter_ms", deserialize_with = "millis")]
     pub jitter: Nanos,
@@ -73,6 +139,38 @@ pub struct DistanceProfile {
     /// Round trip to each region.
     #[serde(rename = "round_trip_ms", deserialize_with = "millis_by_name")]
     pub regions: BTreeMap<RegionName, Nanos>,
+    /// The same from elsewhere, by the name of the place.
+    #[serde(rename = "from")]
+    pub places: BTreeMap<String, FromPlace>,
+}
+
+/// How far the regions are from a place.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FromPlace {
+    /// Round trip to each region that there is.
+    #[serde(rename = "round_trip_ms", deserialize_with = "millis_by_name")]
+    pub regions: BTreeMap<RegionName, Nanos>,
+}
+
+/// A place that the profile does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a place that the profile has in [distance.from], which are {known}; got {got:?}")]
+pub struct PlaceError {
+    got: String,
+    known: String,
+}
+
+impl DistanceProfile {
+    /// Puts the client into a place: the regions, and how far they are, are those of that place.
+    pub fn put_client(&mut self, place: &str) -> Result<(), PlaceError> {
+        let Some(from) = self.places.get(place) else {
+            let known = self.places.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(PlaceError { got: place.to_owned(), known });
+        };
+        self.regions.clone_from(&from.regions);
+        Ok(())
+    }
 }
 
 /// A layer that ends the path.
@@ -82,6 +180,21 @@ pub struct AppProfile {
     /// What one request takes.
     #[serde(rename = "app_ms", deserialize_with = "millis")]
     pub app: Nanos,
+}
+
+/// API Gateway, REST API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestProfile {
+    /// What the layer adds to the one behind it, without what stands in front of it.
+    #[serde(rename = "own_ms", deserialize_with = "millis")]
+    pub own: Nanos,
+    /// What a firewall in front of it takes; zero where there is none.
+    #[serde(rename = "waf_ms", deserialize_with = "millis")]
+    pub waf: Nanos,
+    /// What an authorizer function takes; zero where there is none.
+    #[serde(rename = "authorizer_ms", deserialize_with = "millis")]
+    pub authorizer: Nanos,
 }
 
 /// A layer that calls another one.
@@ -154,6 +267,14 @@ pub struct LambdaProfile {
     /// Size of the deployment package in MB (10^6 bytes).
     #[serde(deserialize_with = "amount")]
     pub package_mb: f64,
+    /// How much of the base is the start of the runtime, from 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub runtime_share: f64,
+    /// How a new sandbox gets ready.
+    pub start: StartKind,
+    /// What restoring a snapshot takes.
+    #[serde(rename = "restore_ms", deserialize_with = "millis")]
+    pub restore: Nanos,
     /// Download of one MB of it.
     #[serde(rename = "download_ms_per_mb", deserialize_with = "millis")]
     pub download_per_mb: Nanos,
@@ -173,6 +294,16 @@ pub struct LambdaProfile {
     /// Initialisation on the first run, by framework.
     #[serde(rename = "framework_ms", deserialize_with = "millis_by_name")]
     pub frameworks: BTreeMap<String, Nanos>,
+}
+
+/// How a new sandbox gets ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartKind {
+    /// Runtime and framework start.
+    OnDemand,
+    /// A snapshot is restored.
+    SnapStart,
 }
 
 /// Where a function's sandboxes are.
@@ -360,6 +491,12 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     sensible
         .then_some(number)
         .ok_or_else(|| D::Error::custom(format!("expected an amount from 0 to 100000, got {number}")))
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    let sensible = (0.0..=1.0).contains(&number);
+    sensible.then_some(number).ok_or_else(|| D::Error::custom(format!("expected a share from 0 to 1, got {number}")))
 }
 
 fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::clock::wall_clock;
 use super::headers::{Scheme, TRACE};
 use super::layer::{Arrival, Layer, NUMBER, PASSED};
-use super::served::{Ledger, Served};
+use super::served::{Connection, Handshake, Ledger, Served, TlsSession};
 
 /// The longest request body: API Gateway's quota. All layers take it whole before they pass it on.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
@@ -67,7 +67,10 @@ pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, mut stop: wat
 async fn welcome(stream: TcpStream, client: SocketAddr, door: Arc<Door>, mut stop: watch::Receiver<()>) {
     // Without it small writes may be late, but right.
     let _ = stream.set_nodelay(true);
-    if let Door::Front { tls: Some(acceptor), .. } = &*door {
+    let port = stream.local_addr().map_or(0, |address| address.port());
+    let connection = Connection { id: random(), port, tls: None };
+    if let Door::Front { tls: Some(acceptor), hosts, ledger } = &*door {
+        let (accepted_at, since) = (wall_clock(), Instant::now());
         let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream));
         let accepted = tokio::select! {
             accepted = handshake => accepted,
@@ -75,20 +78,59 @@ async fn welcome(stream: TcpStream, client: SocketAddr, door: Arc<Door>, mut sto
         };
         // A handshake that fails is the client's to tell about.
         if let Ok(Ok(stream)) = accepted {
-            converse(stream, client, door, stop).await;
+            let took = since.elapsed().into();
+            let tls = tls_session(stream.get_ref().1);
+            let host = tls.as_ref().and_then(|tls| hosts.get(tls.server_name.as_deref()?));
+            let connection = Connection { tls: tls.clone(), ..connection };
+            if let Some(Host { layer, .. }) = host {
+                let (layer, station) = (layer.station.kind.layer(), layer.station.name);
+                let connection = connection.clone();
+                ledger.shook_hands(Handshake { layer, station, accepted_at, took, client, connection });
+            }
+            converse(stream, client, connection, door, stop).await;
         }
     } else {
-        converse(stream, client, door, stop).await;
+        converse(stream, client, connection, door, stop).await;
     }
 }
 
-async fn converse<S>(stream: S, client: SocketAddr, door: Arc<Door>, mut stop: watch::Receiver<()>)
-where
+/// Numbers that merely have to differ.
+fn random() -> u128 {
+    let half = || u128::from(getrandom::u64().unwrap_or_default());
+    half() << 64 | half()
+}
+
+fn tls_session(connection: &rustls::ServerConnection) -> Option<TlsSession> {
+    let protocol = match connection.protocol_version()? {
+        rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    let suite = connection.negotiated_cipher_suite()?.suite().as_str()?;
+    let server_name = connection.server_name().map(str::to_ascii_lowercase);
+    Some(TlsSession { protocol, cipher: name_of_cipher(suite), server_name })
+}
+
+/// OpenSSL's name of a cipher suite: `TLS_AES_128_GCM_SHA256`, `ECDHE-ECDSA-AES128-GCM-SHA256`.
+fn name_of_cipher(suite: &str) -> String {
+    if let Some(suite) = suite.strip_prefix("TLS13_") {
+        return format!("TLS_{suite}");
+    }
+    let name = suite.trim_start_matches("TLS_").replace("_WITH_", "_").replace("_POLY1305_SHA256", "_POLY1305");
+    name.replace("AES_", "AES").replace('_', "-")
+}
+
+async fn converse<S>(
+    stream: S,
+    client: SocketAddr,
+    connection: Connection,
+    door: Arc<Door>,
+    mut stop: watch::Receiver<()>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(|request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(door.respond(request, client).await) }
+        let (door, connection) = (Arc::clone(&door), connection.clone());
+        async move { Ok::<_, Infallible>(door.respond(request, client, connection).await) }
     });
     let builder = auto::Builder::new(TokioExecutor::new());
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -102,8 +144,13 @@ where
 }
 
 impl Door {
-    async fn respond(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
-        let arrival = Arrival { at: Instant::now(), wall: wall_clock(), client: client.ip(), scheme: self.scheme() };
+    async fn respond(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+        connection: Connection,
+    ) -> Response<Full<Bytes>> {
+        let arrival = Arrival { at: Instant::now(), wall: wall_clock(), client, scheme: self.scheme() };
         let (mut head, body) = request.into_parts();
         let is_head = head.method == Method::HEAD;
         let (layer, record) = match self {
@@ -113,7 +160,7 @@ impl Door {
                     return plain(StatusCode::MISDIRECTED_REQUEST, "the lab has no such host here\n");
                 };
                 head.headers.remove(PASSED);
-                let record = ledger.open(record(&head, host, client, arrival));
+                let record = ledger.open(record(&head, host, connection, arrival));
                 head.headers.insert(NUMBER, HeaderValue::from(record.number()));
                 (&host.layer, Some(record))
             }
@@ -151,18 +198,20 @@ fn host_of(head: &http::request::Parts) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-fn record(head: &http::request::Parts, host: &Host, client: SocketAddr, arrival: Arrival) -> Served {
+fn record(head: &http::request::Parts, host: &Host, connection: Connection, arrival: Arrival) -> Served {
     Served {
         number: 0,
         endpoint: host.endpoint,
         region: host.region.clone(),
         arrived_at: arrival.wall,
-        client,
+        client: arrival.client,
         method: head.method.to_string(),
         target: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         status: None,
         user_agent: text(&head.headers, &USER_AGENT),
         trace_header: text(&head.headers, &TRACE),
+        path: host.layer.station.path(),
+        connection,
         layers: Vec::new(),
     }
 }
@@ -175,4 +224,21 @@ fn plain(status: StatusCode, sentence: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(sentence.as_bytes())));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ciphers_have_the_names_of_openssl() {
+        for (suite, name) in [
+            ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+            ("TLS13_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+            ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+            ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"),
+        ] {
+            assert_eq!(name_of_cipher(suite), name);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::lambda::Placement;
@@ -35,8 +36,52 @@ pub struct Served {
     pub user_agent: Option<String>,
     /// The client's `X-Amzn-Trace-Id`.
     pub trace_header: Option<String>,
-    /// Each layer's part, in the order in which they were entered. A layer that had not ended when the client went away is missing.
+    /// The layers that a request for this endpoint passes.
+    pub path: Vec<&'static str>,
+    /// The connection on which it came.
+    pub connection: Connection,
+    /// Each layer's part, in the order in which they were entered. Where the client went away, the first one has no status, and
+    /// those behind it are missing unless they had ended: they learn of it too late.
     pub layers: Vec<LayerTime>,
+}
+
+/// A client's connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Its number, random.
+    pub id: u128,
+    /// The port that it leads to.
+    pub port: u16,
+    /// How TLS is spoken on it; `None` in clear text.
+    pub tls: Option<TlsSession>,
+}
+
+/// How TLS is spoken on a connection, in the words of OpenSSL, which AWS's logs use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSession {
+    /// `TLSv1.3`
+    pub protocol: &'static str,
+    /// `TLS_AES_256_GCM_SHA384`
+    pub cipher: String,
+    /// The name that the client asked for.
+    pub server_name: Option<String>,
+}
+
+/// A TLS handshake with one of the lab's host names, as its server saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handshake {
+    /// The layer that made it.
+    pub layer: &'static str,
+    /// The name of the server.
+    pub station: &'static str,
+    /// When the connection had been accepted.
+    pub accepted_at: Timestamp<Realtime>,
+    /// From there until the handshake was done.
+    pub took: Nanos,
+    /// The client's address.
+    pub client: SocketAddr,
+    /// What came of it.
+    pub connection: Connection,
 }
 
 /// One layer's part in one request.
@@ -54,21 +99,74 @@ pub struct LayerTime {
     pub trace_header: Option<String>,
     /// When the layer had the request's head.
     pub entered_at: Timestamp<Realtime>,
-    /// From there until its response was ready.
+    /// From there until its response was ready, or until its caller went away.
     pub total: Nanos,
-    /// The part of it in which it waited for the next layer; `None` if it calls none.
-    pub upstream: Option<Nanos>,
-    /// Status of its response.
-    pub status: u16,
+    /// What it was asked.
+    pub asked: Asked,
+    /// What it did before anything else.
+    pub guards: Guards,
+    /// Its call of the next layer; `None` if it made none.
+    pub call: Option<Call>,
+    /// Status of its response; `None` if its caller went away before.
+    pub status: Option<u16>,
+    /// Its response in bytes, as HTTP/1.1 would write it.
+    pub sent: u64,
     /// What happened in the sandbox, if the layer is Lambda and had one for the request.
     pub invocation: Option<Invocation>,
 }
 
-/// One run of a function.
+/// A request as one layer heard it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Who called.
+    pub client: SocketAddr,
+    /// `https` or `http`.
+    pub scheme: &'static str,
+    /// The method.
+    pub method: String,
+    /// The host that was asked for, with its port if the client named it.
+    pub authority: String,
+    /// Path and query.
+    pub target: String,
+    /// `HTTP/1.1`, `HTTP/2.0`
+    pub version: &'static str,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The request in bytes, as HTTP/1.1 would write it.
+    pub received: u64,
+}
+
+/// What stands in front of an API, in this order; `None` where it has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guards {
+    /// The firewall.
+    pub waf: Option<Nanos>,
+    /// The function that decides who may pass.
+    pub authorizer: Option<Nanos>,
+}
+
+/// One layer's call of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// From the layer's having the request until it made the call.
+    pub after: Nanos,
+    /// From there until the response's head had come; `None` if none came.
+    pub first_byte: Option<Nanos>,
+    /// Until the response was complete; `None` if it never was.
+    pub total: Option<Nanos>,
+}
+
+/// One run of a function. Its times follow one another; what remains of the layer's total is the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// Which sandbox served it, and what its cold start was made of.
+    /// Which sandbox served it, and what its cold start was to be made of.
     pub placement: Placement,
+    /// The way to the service: until it looked for a sandbox.
+    pub reached_after: Nanos,
+    /// How long the sandbox, the package and the network interface really took; `None` if the sandbox was warm.
+    pub placed: Option<Nanos>,
+    /// How long the runtime and the function really took to get ready; `None` if the sandbox was warm.
+    pub started: Option<Nanos>,
     /// What the function itself took, without the cold start and the way to it.
     pub duration: Nanos,
 }
@@ -77,7 +175,7 @@ impl LayerTime {
     /// What the layer itself took.
     #[must_use]
     pub fn own(&self) -> Nanos {
-        self.total.saturating_sub(self.upstream.unwrap_or_default())
+        self.total.saturating_sub(self.call.and_then(|call| call.total).unwrap_or_default())
     }
 }
 
@@ -90,6 +188,15 @@ struct Books {
     opened: u64,
     open: HashMap<u64, Vec<LayerTime>>,
     closed: VecDeque<Served>,
+    /// Who writes logs of it.
+    scribe: Option<Sender<Entry>>,
+}
+
+/// Something that logs may tell.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Served(Served),
+    Handshake(Handshake),
 }
 
 /// A record that is still open. It is closed when this is dropped, in whatever way the request ended.
@@ -119,6 +226,21 @@ impl Ledger {
         }
     }
 
+    /// A client's handshake is done.
+    pub(super) fn shook_hands(&self, handshake: Handshake) {
+        self.books().tell(Entry::Handshake(handshake));
+    }
+
+    /// From now on, what is told here is told to `scribe` as well, until [`Ledger::dismiss`].
+    pub(super) fn employ(&self, scribe: Sender<Entry>) {
+        self.books().scribe = Some(scribe);
+    }
+
+    /// Lets the scribe come to an end.
+    pub(super) fn dismiss(&self) {
+        self.books().scribe = None;
+    }
+
     /// How many records are open.
     #[cfg(test)]
     pub(super) fn under_way(&self) -> usize {
@@ -127,6 +249,15 @@ impl Ledger {
 
     pub(super) fn served(&self) -> Vec<Served> {
         self.books().closed.iter().cloned().collect()
+    }
+}
+
+impl Books {
+    fn tell(&self, entry: Entry) {
+        if let Some(scribe) = &self.scribe {
+            // A scribe that has gone writes nothing; the records stay what they are.
+            let _ = scribe.send(entry);
+        }
     }
 }
 
@@ -148,6 +279,7 @@ impl Drop for OpenRecord {
         let mut books = self.ledger.books();
         served.layers = books.open.remove(&served.number).unwrap_or_default();
         served.layers.sort_by_key(|part| part.entered_at);
+        books.tell(Entry::Served(served.clone()));
         if books.closed.len() >= SERVED_KEPT {
             books.closed.pop_front();
         }
@@ -155,11 +287,13 @@ impl Drop for OpenRecord {
     }
 }
 
+/// Records to test with.
 #[cfg(test)]
-mod tests {
+pub(super) mod specimen {
     use super::*;
+    use crate::lab::lambda::Start;
 
-    fn request() -> Served {
+    pub(in crate::lab) fn request() -> Served {
         Served {
             number: 0,
             endpoint: "elb",
@@ -171,11 +305,13 @@ mod tests {
             status: None,
             user_agent: None,
             trace_header: None,
+            path: vec!["elb", "ec2"],
+            connection: Connection { id: 1, port: 443, tls: None },
             layers: Vec::new(),
         }
     }
 
-    fn part(layer: &'static str, entered: u64) -> LayerTime {
+    pub(in crate::lab) fn part(layer: &'static str, entered: u64) -> LayerTime {
         LayerTime {
             layer,
             station: layer,
@@ -184,11 +320,112 @@ mod tests {
             trace_header: None,
             entered_at: Timestamp::from_nanos(entered),
             total: Nanos::new(30),
-            upstream: Some(Nanos::new(10)),
-            status: 200,
+            asked: Asked {
+                client: ([127, 0, 0, 1], 40_000).into(),
+                scheme: "http",
+                method: "GET".to_owned(),
+                authority: "elb.lab.test".to_owned(),
+                target: "/".to_owned(),
+                version: "HTTP/1.1",
+                user_agent: None,
+                received: 40,
+            },
+            guards: Guards::default(),
+            call: Some(Call { after: Nanos::new(5), first_byte: Some(Nanos::new(8)), total: Some(Nanos::new(10)) }),
+            status: Some(200),
+            sent: 50,
             invocation: None,
         }
     }
+
+    /// `GET /a?b="c"` over HTTP/2 through the load balancer, by a client with a trace.
+    pub(in crate::lab) fn through_elb() -> Served {
+        let header = "Root=1-67400000-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1";
+        let tls = TlsSession {
+            protocol: "TLSv1.3",
+            cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+            server_name: Some("elb.lab.test".to_owned()),
+        };
+        let at = Timestamp::from_nanos(1_795_264_200_000_000_000);
+        let ms = Nanos::from_millis;
+        let mut elb = LayerTime { entered_at: at, total: ms(70), ..part("elb", 0) };
+        elb.asked = Asked {
+            scheme: "https",
+            authority: "elb.lab.test:8443".to_owned(),
+            target: "/a?b=\"c\"".to_owned(),
+            version: "HTTP/2.0",
+            user_agent: Some("wirefall/1 trace/67400000".to_owned()),
+            received: 120,
+            ..elb.asked
+        };
+        elb.trace_header = Some(format!("Self=1-67400000-ffffffffffffffffffffffff;{header}"));
+        elb.call = Some(Call { after: ms(5), first_byte: Some(ms(60)), total: Some(ms(61)) });
+        let mut ec2 = LayerTime { entered_at: at + ms(6), total: ms(59), call: None, ..part("ec2", 0) };
+        ec2.trace_header = elb.trace_header.clone();
+        Served {
+            number: 1,
+            arrived_at: at,
+            status: Some(200),
+            trace_header: Some(header.to_owned()),
+            connection: Connection { id: 0x1a, port: 8443, tls: Some(tls) },
+            layers: vec![elb, ec2],
+            ..request()
+        }
+    }
+
+    /// The same through the edge.
+    pub(in crate::lab) fn through_cloudfront() -> Served {
+        let mut served = through_elb();
+        let edge = &mut served.layers[0];
+        (edge.layer, edge.station) = ("cloudfront", "cloudfront");
+        edge.request_id = Some("edge==".to_owned());
+        Served { endpoint: "cloudfront", path: vec!["cloudfront", "ec2"], ..served }
+    }
+
+    /// The same through a REST API with a firewall and an authorizer to a function whose sandbox is new.
+    pub(in crate::lab) fn through_apig() -> Served {
+        let mut served = through_elb();
+        let us = Nanos::from_micros;
+        let header = served.trace_header.clone();
+        let [apig, lambda] = served.layers.as_mut_slice() else { return served };
+        (apig.layer, apig.station, apig.total) = ("apig", "apig-lambda", us(600_400));
+        (apig.request_id, apig.extended_request_id) = (Some("rest".to_owned()), Some("extended=".to_owned()));
+        apig.trace_header = header;
+        apig.guards = Guards { waf: Some(us(4_100)), authorizer: Some(us(9_200)) };
+        apig.call = Some(Call { after: us(20_000), first_byte: Some(us(569_000)), total: Some(us(570_000)) });
+        (lambda.layer, lambda.station, lambda.total) = ("lambda", "function", us(569_500));
+        lambda.entered_at = apig.entered_at + us(20_300);
+        lambda.request_id = Some("call".to_owned());
+        lambda.trace_header =
+            Some("Root=1-67400000-0123456789abcdef01234567;Parent=00000000000000f1;Sampled=1;Lineage=1:a:0".to_owned());
+        let start = Start::Initialise { runtime: us(100_000), framework: us(35_000) };
+        lambda.invocation = Some(Invocation {
+            placement: Placement::Cold { sandbox: 1, placement: us(150_000), download: us(120_000), vpc: None, start },
+            reached_after: us(10_000),
+            placed: Some(us(270_000)),
+            started: Some(us(135_126)),
+            duration: us(128_833),
+        });
+        Served { endpoint: "apig-lambda", path: vec!["apig", "lambda"], ..served }
+    }
+
+    /// As its client went away 30 ms after the first layer had the request.
+    pub(in crate::lab) fn given_up(mut served: Served) -> Served {
+        served.status = None;
+        served.layers.truncate(1);
+        for part in &mut served.layers {
+            part.status = None;
+            part.total = Nanos::from_millis(30);
+            part.call = part.call.map(|call| Call { first_byte: None, total: None, ..call });
+        }
+        served
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::specimen::{part, request};
+    use super::*;
 
     #[test]
     fn layers_stand_in_the_order_in_which_they_were_entered() {

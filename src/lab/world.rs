@@ -40,6 +40,16 @@ impl Kind {
         }
     }
 
+    /// What a request has to pass before this layer does anything: a firewall and an authorizer.
+    pub(super) fn guards(self, profile: &Profile) -> (Nanos, Nanos) {
+        match self {
+            Self::RestToLambda | Self::RestToService | Self::RestToHttp => {
+                (profile.apig_rest.waf, profile.apig_rest.authorizer)
+            }
+            _ => (Nanos::ZERO, Nanos::ZERO),
+        }
+    }
+
     /// The layer's own delay; for Lambda that of a warm invocation.
     pub(super) fn own(self, profile: &Profile) -> Nanos {
         match self {

@@ -26,18 +26,20 @@ mod witness;
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use deadline::Interrupt;
 pub use tap::{Carrier, FlowId, Opening, Tap, TappedPacket, Vantage, Watcher};
 pub use tls::TlsSetupError;
 
+use crate::attribute;
 use crate::event::{Failure, FailureCode, Phase};
-use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target};
+use crate::target::{DnsServers, Plan, Redirects, Repeat, Request, Target, TraceHeaders};
 use crate::time::ClockSync;
 use crate::trace::{Context, Subject, Trace, TraceId};
 use deadline::Deadline;
 use dns::Resolver;
-use http::{Connection, Head, RequestContext};
+use http::{Connection, Head, JoinKeys, RequestContext};
 use kernel::StampedSockets;
 use recorder::Recorder;
 use tls::{LazyTls, TlsClient};
@@ -92,6 +94,31 @@ impl Kept {
     }
 }
 
+/// Requests to one target, one after another on the same connection as long as it stands.
+#[derive(Debug)]
+pub struct Visits<'a> {
+    probe: &'a Probe<'a>,
+    target: &'a Target,
+    chain: Chain,
+}
+
+impl Visits<'_> {
+    /// One more request, and the redirects that it leads to. The first one opens the connection; a later one opens another where
+    /// the peer has closed it, and its trace says so ([`crate::trace::Connect::reused`]).
+    #[must_use]
+    pub fn trace(&mut self) -> Traced {
+        let Followed { traces, stopped, .. } = self.probe.follow(self.target, &mut self.chain, None);
+        Traced { traces, stopped }
+    }
+}
+
+/// A request, the redirects that it led to, and the last request of them.
+struct Followed {
+    traces: Vec<Trace>,
+    stopped: Option<Stopped>,
+    last: Request,
+}
+
 /// What the requests for one target share.
 #[derive(Debug, Default)]
 struct Chain {
@@ -119,6 +146,8 @@ pub struct Probe<'p> {
     tls: LazyTls,
     interrupt: Interrupt,
     watcher: Option<Watcher>,
+    /// Requests that are watched now. The flows of one may be closed while another still asks for its packets.
+    watched: AtomicUsize,
     _stamps: Option<StampedSockets>,
 }
 
@@ -143,37 +172,62 @@ impl<'p> Probe<'p> {
         }
         let resolver = Resolver::new(plan.resolution.clone(), plan.route.interface.clone(), for_names);
         let resolver = resolver.watched_by(tap);
-        Ok(Self { plan, resolver, tls, interrupt, watcher, _stamps: StampedSockets::keep().ok() })
+        Ok(Self {
+            plan,
+            resolver,
+            tls,
+            interrupt,
+            watcher,
+            watched: AtomicUsize::new(0),
+            _stamps: StampedSockets::keep().ok(),
+        })
     }
 
     /// Traces a target: one request, the redirects that it leads to, and its warm repetition, as the plan says. The body of
     /// the last response goes to `body`.
     #[must_use]
-    pub fn trace(&self, target: &Target, mut body: Option<&mut dyn Write>) -> Traced {
-        let mut traces = Vec::new();
+    pub fn trace(&self, target: &Target, body: Option<&mut dyn Write>) -> Traced {
         let mut chain = Chain::default();
+        let Followed { mut traces, stopped, last } = self.follow(target, &mut chain, body);
+        let complete = traces.last().is_some_and(|trace| trace.failure().is_none());
+        if self.plan.repeat == Repeat::ColdThenWarm && complete && stopped.is_none() {
+            let (trace, _) = self.ask(target, &last, None, &mut chain, None);
+            traces.push(trace);
+        }
+        Traced { traces, stopped }
+    }
+
+    /// Requests to a target that share a connection; nothing is sent yet.
+    #[must_use]
+    pub fn visits<'a>(&'a self, target: &'a Target) -> Visits<'a> {
+        Visits { probe: self, target, chain: Chain::default() }
+    }
+
+    fn follow(&self, target: &Target, chain: &mut Chain, mut body: Option<&mut dyn Write>) -> Followed {
+        let mut traces = Vec::new();
         let mut request = target.request.clone();
         let mut followed = 0;
         let stopped = loop {
             let from = traces.last().map(|trace: &Trace| trace.subject.trace_id);
-            let (trace, location) = self.ask(target, &request, from, &mut chain, reborrow(&mut body));
+            let (trace, location) = self.ask(target, &request, from, chain, reborrow(&mut body));
             let status = trace.response.as_ref().map(|response| response.status);
             let failed = trace.failure().is_some();
             traces.push(trace);
             let (Some(status), Some(location), false) = (status, location, failed) else { break None };
             match self.next_request(&request, status, &location, followed) {
-                Ok(Some(next)) => request = next,
+                Ok(Some(next)) => {
+                    // What is expected is the response that the chain ends with.
+                    if let Some(redirect) = traces.last_mut() {
+                        redirect.subject.expect_status = None;
+                    }
+                    request = next;
+                }
                 Ok(None) => break None,
                 Err(stopped) => break Some(stopped),
             }
             followed += 1;
         };
-        let complete = traces.last().is_some_and(|trace| trace.failure().is_none());
-        if self.plan.repeat == Repeat::ColdThenWarm && complete && stopped.is_none() {
-            let (trace, _) = self.ask(target, &request, None, &mut chain, None);
-            traces.push(trace);
-        }
-        Traced { traces, stopped }
+        Followed { traces, stopped, last: request }
     }
 
     /// Who watches flows on the wire.
@@ -207,13 +261,16 @@ impl<'p> Probe<'p> {
         chain: &mut Chain,
         body: Option<&'b mut (dyn Write + 'b)>,
     ) -> (Trace, Option<String>) {
-        let ready = self.make_ready(request, chain);
+        let trace_id = TraceId::new(clock::epoch_seconds(), random());
+        self.watched.fetch_add(1, Ordering::AcqRel);
+        let ready = self.make_ready(request, trace_id, chain);
         let sync = clock::sync();
         let mut recorder = Recorder::default();
         let tls = chain.tls.as_ref();
         let mut under_way = request::UnderWay {
             probe: self,
             request,
+            overrides: &target.resolve,
             tls,
             sync,
             recorder: &mut recorder,
@@ -226,27 +283,33 @@ impl<'p> Probe<'p> {
         let location = under_way.location.take();
         if let Some(watcher) = &self.watcher {
             witness::testify(watcher, &mut recorder, &sync);
+        }
+        let others = self.watched.fetch_sub(1, Ordering::AcqRel) > 1;
+        if let Some(watcher) = self.watcher.as_ref().filter(|_| !others) {
             watcher.tap.settled();
         }
         let subject = Subject {
-            trace_id: TraceId::new(clock::epoch_seconds(), random()),
+            trace_id,
             name: target.name.clone(),
             tags: target.tags.clone(),
             path: target.path.clone(),
             vantage: self.plan.vantage.clone(),
             url: request.url.to_string(),
             method: request.method.as_str().to_owned(),
+            expect_status: target.expect_status,
             redirected_from: from,
         };
         // Where the clocks moved apart meanwhile, the kernel's stamps are less certain than they seemed.
         let widened = sync.widened_by(&clock::sync());
         let context = Context { clock: widened, secrets: self.plan.secrets };
         let events = recorder.into_events(widened.error().saturating_sub(sync.error()));
-        (Trace::assemble(subject, &context, events), location)
+        let mut trace = Trace::assemble(subject, &context, events);
+        attribute::from_response(&mut trace);
+        (trace, location)
     }
 
     /// Does what takes time and is not part of the request, before its clock starts.
-    fn make_ready(&self, request: &Request, chain: &mut Chain) -> Result<Head, Failure> {
+    fn make_ready(&self, request: &Request, trace_id: TraceId, chain: &mut Chain) -> Result<Head, Failure> {
         if request.url.scheme() == "https" {
             chain.set_up(&self.tls)?;
         }
@@ -256,7 +319,11 @@ impl<'p> Probe<'p> {
             Some(proxy) => RequestContext::ViaProxy(proxy.credentials.as_ref()),
             None => RequestContext::Direct,
         };
-        Head::new(request, context)
+        let keys = match self.plan.trace_headers {
+            TraceHeaders::Send => Some(JoinKeys::new(trace_id, getrandom::u64().unwrap_or_default())),
+            TraceHeaders::Omit => None,
+        };
+        Head::new(request, context, keys.as_ref())
     }
 }
 

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::connect::{self, Dialer};
 use super::deadline::Deadline;
-use super::dns::Lookup;
+use super::dns::{Lookup, Wanted};
 use super::fault;
 use super::http::{BodySink, Call, Connection, ExchangeLog, Head, Protocol};
 use super::recorder::Recorder;
@@ -15,13 +15,15 @@ use super::stream::Stream;
 use super::tls::{TlsClient, TlsStream};
 use super::{Kept, Probe, clock, tunnel};
 use crate::event::{Endpoints, Fact, Failure, FailureCode, Moment, Phase, RequestHead};
-use crate::target::{HttpVersion, Redirects, Request};
+use crate::target::{HttpVersion, Redirects, Request, ResolveOverride};
 use crate::time::ClockSync;
 
 /// One request under way.
 pub(super) struct UnderWay<'a> {
     pub(super) probe: &'a Probe<'a>,
     pub(super) request: &'a Request,
+    /// Addresses that the target has of its own.
+    pub(super) overrides: &'a [ResolveOverride],
     /// Set up where the URL is `https`.
     pub(super) tls: Option<&'a TlsClient>,
     pub(super) sync: ClockSync,
@@ -150,7 +152,8 @@ impl UnderWay<'_> {
             Some(proxy) => (proxy.host.as_str(), proxy.port),
             None => route.endpoint(bare_host(url), port),
         };
-        let addresses = self.probe.resolver.resolve(host, to_port, self.recorder, self.sync, deadline)?;
+        let name = Wanted { host, port: to_port, overrides: self.overrides };
+        let addresses = self.probe.resolver.resolve(name, self.recorder, self.sync, deadline)?;
         let dialer = Dialer {
             interface: route.interface.as_ref(),
             attempt_delay: route.attempt_delay,

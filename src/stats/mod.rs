@@ -21,6 +21,7 @@ mod reference_tests;
 mod sample;
 mod settings;
 mod signed;
+mod slo;
 #[cfg(test)]
 pub(crate) mod specimens;
 mod summarise;
@@ -36,6 +37,7 @@ pub(crate) use random::SplitMix64;
 pub use sample::{Sample, Stats};
 pub use settings::{Confidence, ConfidenceError, Settings, Tolerance, ToleranceError};
 pub use signed::SignedNanos;
+pub use slo::{Miss, Objective, Shortfall, Slo, SloError};
 pub use summarise::{Baseline, SummariseError, summarise};
 pub use summary::{
     Counts, Difference, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema, TargetSummary, Verdict,

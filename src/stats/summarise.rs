@@ -195,7 +195,7 @@ impl<'g> Measured<'g> {
     }
 
     fn completed(&self) -> impl Iterator<Item = &'g Trace> + use<'g> {
-        self.group.traces.iter().copied().filter(|trace| trace.failure().is_none())
+        self.group.traces.iter().copied().filter(|trace| trace.failure_name().is_none())
     }
 
     fn summary(&self) -> TargetSummary {
@@ -208,7 +208,7 @@ impl<'g> Measured<'g> {
             counts
         };
         let failure_codes: BTreeMap<String, u64> =
-            counted(&mut traces.iter().filter_map(|trace| Some(trace.failure()?.code.to_string())));
+            counted(&mut traces.iter().filter_map(|trace| Some(trace.failure_name()?.to_owned())));
         TargetSummary {
             row: self.row().clone(),
             tags: self.group.tags.clone(),
@@ -218,7 +218,11 @@ impl<'g> Measured<'g> {
             failure_codes,
             throughput_rps: self.throughput(),
             status: counted(
-                &mut self.completed().filter_map(|trace| Some(trace.response.as_ref()?.status.to_string())),
+                // Also of responses that nobody expected: they are whole.
+                &mut traces
+                    .iter()
+                    .filter(|trace| trace.failure().is_none())
+                    .filter_map(|trace| Some(trace.response.as_ref()?.status.to_string())),
             ),
             phases: self.samples.iter().map(|(measure, sample)| (*measure, sample.stats())).collect(),
             outliers: self

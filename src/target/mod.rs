@@ -9,25 +9,31 @@ use std::collections::BTreeMap;
 
 use crate::time::Nanos;
 
+mod catalogue;
 mod header;
+mod hint;
 mod host;
 mod layer_path;
 mod location;
 mod proxy;
 mod redirect;
+mod regions;
 mod request;
 mod resolution;
 mod route;
 mod sigv4;
 mod tls;
 
+pub use catalogue::{Catalogue, CatalogueError, CatalogueProblem, Entry, Role};
 pub(crate) use header::is_token;
 pub use header::{HeaderField, HeaderFieldError, SECRET_FIELDS};
 pub use layer_path::{LayerPath, LayerPathError};
 pub use location::{Location, LocationError};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use redirect::RedirectError;
+pub use regions::{Endpoint, EndpointTemplate, EndpointTemplateError, Partition, PartitionError, Region, regions};
 pub use request::{ContentCoding, Credentials, Method, MethodError, Request};
+pub(crate) use resolution::override_for;
 pub use resolution::{DnsServers, DnsServersError, Family, Resolution, ResolveOverride, ResolveOverrideError};
 pub use route::{ConnectTo, ConnectToError, Interface, InterfaceError, Route};
 pub use sigv4::{SigV4Scope, SigV4ScopeError};
@@ -56,6 +62,8 @@ pub struct Plan {
     pub vantage: Option<String>,
     /// Whether credentials stay in traces.
     pub secrets: Secrets,
+    /// Whether requests say which trace they belong to.
+    pub trace_headers: TraceHeaders,
 }
 
 /// A request with a name and tags.
@@ -69,6 +77,10 @@ pub struct Target {
     pub path: Option<LayerPath>,
     /// What is asked.
     pub request: Request,
+    /// Addresses that count for this target alone, where the plan's overrides say nothing.
+    pub resolve: Vec<ResolveOverride>,
+    /// The status that its responses should have; `None` where any is fine.
+    pub expect_status: Option<u16>,
 }
 
 /// Which HTTP is spoken.
@@ -129,4 +141,15 @@ pub enum Secrets {
     Redact,
     /// They stay (`--show-secrets`).
     Show,
+}
+
+/// Whether requests say which trace they belong to, so that logs of what they pass can be joined with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TraceHeaders {
+    /// `X-Amzn-Trace-Id` and `traceparent` with the trace's id, and the id in `User-Agent` too, wherever the user has not
+    /// said otherwise.
+    #[default]
+    Send,
+    /// None of them (`--no-trace-headers`); `User-Agent` is the program's name and version alone.
+    Omit,
 }

@@ -67,12 +67,17 @@ impl Resolution {
     /// the same host the last one counts. Brackets around `host` do not matter.
     #[must_use]
     pub fn override_for(&self, host: &str, port: u16) -> Option<&[IpAddr]> {
-        let host = without_brackets(host);
-        let last = |wanted: &str| {
-            self.overrides.iter().rev().find(|entry| entry.port == port && entry.host.eq_ignore_ascii_case(wanted))
-        };
-        last(host).or_else(|| last("*")).map(|entry| entry.addresses.as_slice())
+        override_for(&self.overrides, host, port)
     }
+}
+
+/// As [`Resolution::override_for`], of a list of overrides.
+pub(crate) fn override_for<'o>(overrides: &'o [ResolveOverride], host: &str, port: u16) -> Option<&'o [IpAddr]> {
+    let host = without_brackets(host);
+    let last = |wanted: &str| {
+        overrides.iter().rev().find(|entry| entry.port == port && entry.host.eq_ignore_ascii_case(wanted))
+    };
+    last(host).or_else(|| last("*")).map(|entry| entry.addresses.as_slice())
 }
 
 /// Why a text is not a [`ResolveOverride`].

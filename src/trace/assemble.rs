@@ -11,7 +11,7 @@ use super::sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informatio
 use super::server_timing::metrics;
 use super::wait::{Acked, RoundTrips, Waited};
 use super::wire::{Known, Wire};
-use super::{Context, Outcome, Schema, Subject, Timeline, Trace, WaitSplit};
+use super::{Context, Layers, Outcome, Schema, Subject, Timeline, Trace, WaitSplit};
 use crate::event::{
     Answer, Attempt, AttemptId, Certificate, Direction, DnsSource, Endpoints, Event, Evidence, Fact, Failure, Mark,
     Moment, Phase, QueryId, Question, RequestHead, ResponseHead, Side, TlsSession, TransportCounters,
@@ -55,6 +55,10 @@ impl Trace {
             response: response(&facts, &at),
             request: facts.request,
             transport: facts.transport,
+            passed: Vec::new(),
+            layers: Layers::default(),
+            rejected: Vec::new(),
+            phase_witnesses: Vec::new(),
             hop_search: None,
             hops: Vec::new(),
             timeline,
@@ -342,6 +346,7 @@ mod tests {
             vantage: None,
             url: "https://u:p@example.com/?token=1".to_owned(),
             method: "GET".to_owned(),
+            expect_status: None,
             redirected_from: None,
         }
     }

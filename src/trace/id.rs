@@ -17,6 +17,23 @@ impl TraceId {
     pub const fn new(epoch_seconds: u32, random: u128) -> Self {
         Self(((epoch_seconds as u128) << 96) | (random & (u128::MAX >> 32)))
     }
+
+    /// The same number as X-Ray writes it: the root of `X-Amzn-Trace-Id`.
+    #[must_use]
+    pub const fn x_ray_root(self) -> XRayRoot {
+        XRayRoot(self)
+    }
+}
+
+/// A [`TraceId`] in the form of X-Ray: `1-<8 hex>-<24 hex>` (X-Ray developer guide, "Trace ID format").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct XRayRoot(TraceId);
+
+impl fmt::Display for XRayRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.0.0;
+        write!(f, "1-{:08x}-{:024x}", number >> 96, number & (u128::MAX >> 32))
+    }
 }
 
 impl fmt::Display for TraceId {
@@ -65,6 +82,8 @@ mod tests {
         let id = TraceId::new(0x6740_0000, u128::MAX);
         assert_eq!(id.to_string(), "67400000ffffffffffffffffffffffff");
         assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.x_ray_root().to_string(), "1-67400000-ffffffffffffffffffffffff");
+        assert_eq!(TraceId::new(1, 2).x_ray_root().to_string(), "1-00000001-000000000000000000000002");
         assert!("".parse::<TraceId>().is_err());
         assert!("+7400000ffffffffffffffffffffffff".parse::<TraceId>().is_err());
     }

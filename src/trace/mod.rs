@@ -9,6 +9,7 @@
 mod assemble;
 mod hops;
 mod id;
+pub mod layers;
 mod redact;
 mod sections;
 mod server_timing;
@@ -30,13 +31,17 @@ pub use hops::{
     Hop, HopAnswer, HopProbe, HopReply, HopReplyError, HopSearch, HopsEnded, RoundTrips, hops, last_answering,
     weakest_evidence,
 };
-pub use id::{TraceId, TraceIdError};
+pub use id::{TraceId, TraceIdError, XRayRoot};
+pub use layers::{Layer, LayerEvidence, LayerShare, Layers, LayersError, Passed, PhaseWitness, Rejected};
 pub use redact::{redact_headers, redact_url};
 pub use sections::{Client, Connect, ConnectAttempt, Dns, DnsQuery, Informational, Response, Tls};
 pub use server_timing::ServerMetric;
 pub use timeline::{Span, Timeline, TimelineError};
 pub use wait::{Method, WaitSplit};
 pub use wire::{Cause, Delay, PhasePackets, Wire};
+
+/// What a response with another status than the expected one counts as, beside the codes of failures ([`FailureCode`]).
+pub const UNEXPECTED_STATUS: &str = "http.unexpected_status";
 
 /// Everything known of one request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,12 +89,28 @@ pub struct Trace {
     /// What the server says of its own time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_timing: Vec<ServerMetric>,
+    /// The layers that the response, the names and the chain of canonical names give away, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<Passed>,
+    /// The wait by layers, outermost first; empty where no evidence speaks of any.
+    #[serde(default, skip_serializing_if = "layers_are_absent")]
+    pub layers: Layers,
+    /// Evidence that names this request and was not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
+    /// What the other end's logs say of phases that this end measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phase_witnesses: Vec<PhaseWitness>,
     /// How the path to the other end was searched; absent where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hop_search: Option<HopSearch>,
     /// The hops of that path; empty where it was not searched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hops: Vec<Hop>,
+}
+
+fn layers_are_absent(layers: &Layers) -> bool {
+    layers.is_empty()
 }
 
 /// The one version of the JSON form.
@@ -121,6 +142,9 @@ pub struct Subject {
     pub url: String,
     /// The request's method.
     pub method: String,
+    /// The status that its user expects; absent where any is fine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_status: Option<u16>,
     /// The trace of the redirect that led here.
     pub redirected_from: Option<TraceId>,
 }
@@ -198,6 +222,23 @@ impl Trace {
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         self.outcome.failure()
+    }
+
+    /// The status of a response that is complete and not the one that its user expects.
+    ///
+    /// Such a trace is complete all the same: what arrived is what the server said. It counts as a failure where requests are
+    /// counted, under the name [`UNEXPECTED_STATUS`].
+    #[must_use]
+    pub fn unexpected_status(&self) -> Option<u16> {
+        let status = self.response.as_ref().filter(|_| self.failure().is_none())?.status;
+        self.subject.expect_status.filter(|expected| *expected != status).map(|_| status)
+    }
+
+    /// The name that this counts under as a failure: its failure's code, or [`UNEXPECTED_STATUS`].
+    #[must_use]
+    pub fn failure_name(&self) -> Option<&'static str> {
+        let failed = self.failure().map(|failure| failure.code.as_str());
+        failed.or_else(|| self.unexpected_status().map(|_| UNEXPECTED_STATUS))
     }
 
     /// The name to show: the target's, or else the URL.

@@ -9,6 +9,10 @@ const REPLACEMENT: &str = "[redacted]";
 /// The response's field that hands out a credential (RFC 6265 §4.1), in lower case.
 const SET_COOKIE: &str = "set-cookie";
 
+/// What the cookies of load balancers begin with that keep a client on one target: their names tell which layer was passed, and
+/// are no secret.
+const BALANCERS: &[&str] = &["AWSALB", "AWSELB"];
+
 /// Query parameters that are, or sign, a credential: AWS signature versions 4 and 2, CloudFront signed URLs, Azure's shared
 /// access signatures, OAuth 2.
 const PARAMETERS: &[&str] = &[
@@ -41,7 +45,9 @@ pub fn redact_headers(headers: Headers) -> Headers {
         .into_iter()
         .map(|(name, value)| {
             let lower = name.to_ascii_lowercase();
-            let value = if lower == SET_COOKIE || SECRET_FIELDS.contains(&lower.as_str()) {
+            let value = if lower == SET_COOKIE {
+                redact_cookie(&value)
+            } else if SECRET_FIELDS.contains(&lower.as_str()) {
                 REPLACEMENT.to_owned()
             } else if matches!(lower.as_str(), "location" | "content-location" | "referer" | ":path") {
                 redact_url(&value)
@@ -51,6 +57,15 @@ pub fn redact_headers(headers: Headers) -> Headers {
             (name, value)
         })
         .collect()
+}
+
+fn redact_cookie(cookie: &str) -> String {
+    match cookie.trim_start().split_once('=') {
+        Some((name, _)) if BALANCERS.iter().any(|balancer| name.starts_with(balancer)) => {
+            format!("{name}={REPLACEMENT}")
+        }
+        _ => REPLACEMENT.to_owned(),
+    }
 }
 
 /// A URL, absolute or relative, without its password and with the values of secret query parameters replaced. All else
@@ -112,10 +127,17 @@ mod tests {
 
     #[test]
     fn headers_lose_their_secrets() {
-        let headers =
-            [("Authorization", "Bearer x"), ("set-cookie", "a=b"), ("accept", "*/*"), ("location", "/?sig=1")];
+        let headers = [
+            ("Authorization", "Bearer x"),
+            ("set-cookie", "a=b"),
+            ("accept", "*/*"),
+            ("location", "/?sig=1"),
+            ("set-cookie", "AWSALBCORS=abc=; Path=/"),
+            ("set-cookie", "AWSELB"),
+        ];
         let clean = redact_headers(headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec());
         let values: Vec<&str> = clean.iter().map(|(_, value)| value.as_str()).collect();
-        assert_eq!(values, ["[redacted]", "[redacted]", "*/*", "/?sig=[redacted]"]);
+        let expect = ["[redacted]", "[redacted]", "*/*", "/?sig=[redacted]", "AWSALBCORS=[redacted]", "[redacted]"];
+        assert_eq!(values, expect);
     }
 }

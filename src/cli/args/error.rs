@@ -3,11 +3,12 @@
 use std::io;
 
 use crate::target::{
-    ConnectToError, DnsServersError, HeaderFieldError, InterfaceError, LocationError, MethodError, ProxyError,
-    ResolveOverrideError, SigV4ScopeError, TlsVersionError,
+    CatalogueError, ConnectToError, DnsServersError, EndpointTemplateError, HeaderFieldError, InterfaceError,
+    LocationError, MethodError, PartitionError, ProxyError, ResolveOverrideError, SigV4ScopeError, TlsVersionError,
 };
 
 use crate::render::chart::UnknownFormat;
+use crate::stats::{ConfidenceError, SloError, ToleranceError};
 
 /// Arguments that mean nothing. The text is complete: it names the flag (or the variable), what was expected and what was
 /// given. Passwords and keys are never repeated.
@@ -52,7 +53,7 @@ pub enum ArgsError {
 }
 
 /// Why a value is not of its flag's form.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ValueError {
     /// One of the forms that only need a word of explanation.
     #[error("expected {expected}, got {got:?}")]
@@ -74,6 +75,29 @@ pub enum ValueError {
     /// A target.
     #[error(transparent)]
     Location(#[from] LocationError),
+    /// A target that its file does not have.
+    #[error("expected a URL or a name in {file} ({names}), got {word:?}{}", meant.as_deref().map_or(String::new(), |meant| format!("; perhaps {meant}")))]
+    NotInFile {
+        /// The word.
+        word: String,
+        /// The file.
+        file: String,
+        /// All of its names.
+        names: String,
+        /// The one that was perhaps meant.
+        meant: Option<String>,
+    },
+    /// A name that nothing has.
+    #[error("expected one of {known}, got {got:?}")]
+    NoSuchName {
+        /// All names.
+        known: String,
+        /// What was given.
+        got: String,
+    },
+    /// `--targets`.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// `-X`.
     #[error(transparent)]
     Method(#[from] MethodError),
@@ -98,6 +122,21 @@ pub enum ValueError {
     /// `--tls-max`.
     #[error(transparent)]
     TlsVersion(#[from] TlsVersionError),
+    /// `--partition`.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    /// `--endpoint-template`.
+    #[error(transparent)]
+    Template(#[from] EndpointTemplateError),
+    /// `--slo`.
+    #[error(transparent)]
+    Slo(#[from] SloError),
+    /// `--same-within`.
+    #[error(transparent)]
+    Tolerance(#[from] ToleranceError),
+    /// `--confidence`.
+    #[error(transparent)]
+    Confidence(#[from] ConfidenceError),
     /// `--chart` and `chart -o`.
     #[error(transparent)]
     ChartFile(#[from] UnknownFormat),

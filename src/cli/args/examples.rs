@@ -16,6 +16,8 @@ EXAMPLES
   wirefall --aws-sigv4 aws:amz https://ID.execute-api.us-east-1.amazonaws.com/
   wirefall --resolve example.com:443:192.0.2.1 https://example.com/
   wirefall --chart trace.svg --save traces.jsonl https://example.com/
+  wirefall --targets paths.toml lambda                       a target of a file (see wirefall compare --help)
+  wirefall --slo total=500,wait=200 https://example.com/     exit code 4 where it takes longer
   wirefall --hops --hops-names https://example.com/          and on which hop of the network it went
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
   wirefall --capture require https://example.com/            times from the wire, or an error that says why not
@@ -23,9 +25,45 @@ EXAMPLES
   wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 
 EXIT CODES
-  0 done            1 other failure        2 misuse            6 DNS                7 connect
-  22 status (-f)    28 time-out            35 TLS handshake    47 too many redirects
-  52 empty reply    56 receive failure     60 certificate";
+  0 done            1 other failure        2 misuse            4 SLO missed        6 DNS
+  7 connect         22 status (-f, or not expect_status)       28 time-out         35 TLS handshake
+  47 too many redirects                    52 empty reply      56 receive failure  60 certificate";
+
+pub(super) const COMPARE: &str = "\
+EXAMPLES
+  wirefall compare https://a.example/ https://b.example/
+  wirefall compare -n 100 edge=https://example.com/ origin=https://example.org/ --baseline origin
+  wirefall compare --targets paths.toml --save run.jsonl     and which layer costs what
+  wirefall compare --reuse a=https://a.example/ b=https://b.example/   on warm connections
+  wirefall compare run.jsonl                                 once more, without a request
+  wirefall compare before.jsonl after.jsonl --slo total.p95=500,failures=1% --format markdown
+  wirefall compare berlin.jsonl tokyo.jsonl                  saved with --vantage: place by place
+
+TARGETS FILE
+  [[target]]
+  name = \"lambda\"
+  url = \"https://api.example.com/items\"
+  path = [\"apig\", \"lambda\"]             # the layers that requests pass, outermost first
+  baseline = true                       # what the others are compared with
+  tags = { region = \"us-east-1\" }
+  headers = { Accept = \"text/plain\" }   # or [\"Name: value\", ...]
+  expect_status = 200                   # any other counts as a failure, http.unexpected_status
+  Also: method, body, resolve = \"HOST:PORT:ADDR\"
+
+EXIT CODES
+  0 done    4 an objective was missed (--slo)    130 Ctrl-C, with a summary of what there is
+  Where no request to a target succeeded, the code of its failure, as with trace";
+
+pub(super) const REGIONS: &str = "\
+EXAMPLES
+  wirefall regions                                           nearest first, by the time to connect
+  wirefall regions --service lambda -n 20 --phases
+  wirefall regions --endpoint-template 'https://{region}.api.example.com/health'
+  wirefall regions --endpoint-template 'https://{service}.{region}.{dualstack_suffix}/' -6
+  wirefall regions --vantage berlin --save berlin.jsonl      for wirefall compare berlin.jsonl tokyo.jsonl
+
+Each region is asked over a connection of its own each time. One that fails on its first request that counts is not asked
+again.";
 
 pub(super) const LAB: &str = "\
 EXAMPLES
@@ -33,6 +71,8 @@ EXAMPLES
   wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay
   wirefall lab --distance                                    regions, 16 to 200 ms away
   wirefall lab --distance -- wirefall https://ec2.eu-west-1.lab.test/
+  wirefall lab --distance --at frankfurt -- wirefall https://ec2.lab.test/ --vantage frankfurt
+  wirefall lab --logs logs --skew elb=5000                   AWS's logs, one clock 5 s ahead
   wirefall lab --distance --region moon=2560 --loss 1% -- bash";
 
 pub(super) const DEMO: &str = "\
@@ -43,7 +83,23 @@ EXAMPLES
 pub(super) const CHART: &str = "\
 EXAMPLES
   wirefall chart waterfall traces.jsonl -o waterfall.svg
-  wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png";
+  wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png
+  wirefall chart stacked paths.jsonl -o paths.png                       a bar for each target
+  wirefall chart stacked berlin.jsonl tokyo.jsonl -o places.png         a panel for each target, a bar for each place
+  wirefall chart stacked attributed.jsonl --by layer -o layers.svg      the waits by layers
+  wirefall chart layers attributed.jsonl -o where.png                   one wait by layers";
+
+pub(super) const ATTRIBUTE: &str = "\
+EXAMPLES
+  wirefall --save traces.jsonl https://api.example.com/      requests carry the keys that logs keep
+  wirefall attribute traces.jsonl --alb alb.log.gz --xray traces.json
+  wirefall attribute traces.jsonl --cloudfront 'logs/*.gz' --apig apig.jsonl --lambda lambda/
+  wirefall attribute traces.jsonl --apig access.log --apig-format '$context.extendedRequestId $context.responseLatency'
+  aws xray batch-get-traces --trace-ids 1-67400000-0123456789abcdef01234567 | wirefall attribute traces.jsonl --xray -
+  wirefall attribute traces.jsonl --alb logs/ --format markdown
+
+Only lengths are compared between this machine's clock and others', never times of day: layers lie inside the wait at places
+that are known only as intervals. What no log speaks of is unattributed; what cannot belong to a request is named and not used.";
 
 pub(super) const PCAP: &str = "\
 EXAMPLES

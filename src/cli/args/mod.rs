@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches};
 
 mod body;
+mod compare;
 mod default_command;
 mod environment;
 mod error;
@@ -24,16 +25,22 @@ pub mod flags;
 mod hops;
 mod inputs;
 mod output;
+mod regions;
 mod resolve;
 mod shell;
 
 pub use body::{BodyArgs, BodyPart, BodySource};
+pub use compare::{CompareOutput, Comparison, Judgement, Live, RunSource, RunsBy, SavedRun, SummaryFormat};
 pub use environment::Environment;
 pub use error::{ArgsError, ValueError};
-pub use flags::{ChartArgs, ChartKind, Command, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, SideRule, TraceArgs};
+pub use flags::{
+    AttributeArgs, ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs,
+    PcapArgs, RegionsArgs, SideRule, TargetArgs, TraceArgs,
+};
 pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};
 pub use output::{CaptureRule, ChartFile, Color, Destination, Format, Output, PacketList, StatusRule, Verbosity};
+pub use regions::{RegionSurvey, SurveyDepth};
 pub use shell::{completions, man};
 
 /// The command and its raw flags. `argv` begins with the program's name.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::render::chart::{ChartFormat, UnknownFormat};
+use crate::stats::Slo;
 
 /// Where results go and what they look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Output {
     pub color: Color,
     /// Which statuses count as a failure of the run.
     pub status: StatusRule,
+    /// `--slo`: what may not be exceeded.
+    pub slo: Option<Slo>,
 }
 
 /// The form of printed traces.

@@ -9,9 +9,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::target::{
     ClientIdentity, ContentCoding, Credentials, DnsServers, Family, HeaderField, HttpVersion, Interface, Limits,
-    Method, Plan, Proxies, Proxy, Redirects, Repeat, Request, Secrets, TlsOptions, TlsVersion, Trust,
+    Method, Plan, Proxies, Proxy, Redirects, Repeat, Request, Secrets, TlsOptions, TlsVersion, TraceHeaders, Trust,
 };
 use crate::time::Nanos;
+
+mod targets;
 
 /// Files by name, and what standard input has.
 struct Given {
@@ -30,8 +32,28 @@ impl Inputs for Given {
     }
 }
 
+const TARGETS: &str = r#"
+[[target]]
+name = "ec2"
+url = "https://u:p@ec2/"
+headers = { X-A = "file", X-B = "file", Content-Type = "text/plain" }
+path = ["ec2"]
+baseline = true
+tags = { region = "us-east-1" }
+resolve = "ec2:443:192.0.2.1"
+expect_status = 204
+
+[[target]]
+name = "apig"
+url = "apig/items?a=b"
+method = "PATCH"
+body = "file"
+"#;
+
 fn given() -> Given {
-    let files: [(&str, &[u8]); 4] = [
+    let files: [(&str, &[u8]); 6] = [
+        ("t.toml", TARGETS.as_bytes()),
+        ("bad.toml", b"[[target]]\nname = 1"),
         ("f", b"a\r\nb\0c\nd"),
         ("fields", b"X-A: 1\r\n\r\nX-B:2\nX-C;\n"),
         ("latin1", b"\xe9"),
@@ -92,7 +114,14 @@ fn a_url_alone_is_a_plan_of_defaults() {
         credentials: None,
         coding: ContentCoding::AsIs,
     };
-    let target = crate::target::Target { name: None, tags: BTreeMap::new(), path: None, request };
+    let target = crate::target::Target {
+        name: None,
+        tags: BTreeMap::new(),
+        path: None,
+        request,
+        resolve: vec![],
+        expect_status: None,
+    };
     let expect = Plan {
         targets: vec![target],
         resolution: crate::target::Resolution::default(),
@@ -104,6 +133,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         limits: Limits::default(),
         vantage: None,
         secrets: Secrets::Redact,
+        trace_headers: TraceHeaders::Send,
     };
     assert_eq!(plan, expect);
     let expect = Output {
@@ -119,6 +149,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         verbosity: Verbosity::Normal,
         color: Color::Auto,
         status: StatusRule::AnyIsFine,
+        slo: None,
     };
     assert_eq!(output, expect);
 }
@@ -396,8 +427,9 @@ fn http_redirects_and_limits_are_as_asked() {
     }
     let limits = plan(&["-m", "1.5", "--connect-timeout", ".25", "h"]).limits;
     assert_eq!(limits, Limits { connect: Nanos::from_millis(250), total: Nanos::from_millis(1_500) });
-    let plan = plan(&["--vantage", "laptop", "--show-secrets", "h"]);
+    let plan = plan(&["--vantage", "laptop", "--show-secrets", "--no-trace-headers", "h"]);
     assert_eq!((plan.vantage.as_deref(), plan.secrets), (Some("laptop"), Secrets::Show));
+    assert_eq!(plan.trace_headers, TraceHeaders::Omit);
 }
 
 #[test]

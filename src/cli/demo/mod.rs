@@ -22,7 +22,7 @@ use crate::probe::{Interrupt, Traced};
 use crate::render::terminal;
 use crate::target::{
     ContentCoding, DnsServers, HttpVersion, LayerPath, Limits, Method, Plan, Redirects, Repeat, Request, Resolution,
-    Route, Secrets, Target, TlsOptions, Trust,
+    Route, Secrets, Target, TlsOptions, TraceHeaders, Trust,
 };
 use crate::trace::Trace;
 
@@ -91,6 +91,7 @@ fn plan(stage: &Stage, authority: &Path) -> Plan {
         limits: Limits::default(),
         vantage: Some(stage.vantage().to_owned()),
         secrets: Secrets::Redact,
+        trace_headers: TraceHeaders::Send,
     }
 }
 
@@ -108,7 +109,7 @@ fn target(endpoint: &Endpoint, name: String, tags: BTreeMap<String, String>) -> 
         coding: ContentCoding::AsIs,
     };
     let path = LayerPath::new(endpoint.path.iter().map(|layer| (*layer).to_owned()).collect()).ok();
-    Some(Target { name: Some(name), tags, path, request })
+    Some(Target { name: Some(name), tags, path, request, resolve: Vec::new(), expect_status: None })
 }
 
 /// Every target of the plan, or those before Ctrl-C.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::attribute;
 use crate::event::{Event, Fact};
 use crate::flow::exchange::Exchange;
 use crate::flow::table::Flow;
@@ -57,10 +58,13 @@ impl Told {
             vantage: vantage.cloned(),
             url: self.exchange.url.clone(),
             method: self.exchange.method.clone(),
+            expect_status: None,
             redirected_from: None,
         };
         let context = Context { clock: clock()?, secrets };
-        Some(Trace::assemble(subject, &context, self.exchange.events.iter().cloned()))
+        let mut trace = Trace::assemble(subject, &context, self.exchange.events.iter().cloned());
+        attribute::from_response(&mut trace);
+        Some(trace)
     }
 
     /// The same for the same packets, and another one for any others.

@@ -169,7 +169,7 @@ impl Conversation {
             packet.acknowledge(reached, own, other, direction, &mut self.delays);
         }
         packet.tell_room(own, other, what);
-        own.asks_alive = matches!(what, What::KeepAlive | What::WindowProbe);
+        own.is_answered_alike = matches!(what, What::KeepAlive | What::WindowProbe) || packet.is_ack_before_end(own);
         own.last_at = Some(at);
         other.answered_at = Some(at);
         if tcp.flags.ack() {

@@ -66,6 +66,13 @@ impl<'a> Placed<'_, 'a> {
         CONTROL.into_iter().any(|flag| self.tcp.flags.contains(flag))
     }
 
+    /// Whether it only acknowledges, from before the end of its stream, which has gone by: the end has overtaken it, or its
+    /// sender asks whether the other end is there.
+    pub(super) fn is_ack_before_end(&self, own: &Stream) -> bool {
+        let is_empty = self.tcp.payload_length == 0 && !self.is_control();
+        is_empty && own.end.map(u64::cast_signed) == Some(self.start)
+    }
+
     /// Its sender's clock.
     fn clock(&self) -> Option<u32> {
         self.tcp.options.timestamps().map(|stamps| stamps.value)
@@ -166,7 +173,7 @@ impl<'a> Placed<'_, 'a> {
         match (is_same, self.tcp.window) {
             (false, _) | (true, 0) => What::Ack,
             (true, now) if now != window => What::WindowUpdate,
-            (true, _) if other.asks_alive => What::Ack,
+            (true, _) if other.is_answered_alike => What::Ack,
             (true, _) => What::DuplicateAck,
         }
     }

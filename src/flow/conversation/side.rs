@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Conversation;
+use super::{At, Conversation, Handshake};
 use crate::event::Side;
 use crate::time::Nanos;
 
@@ -30,16 +30,16 @@ pub enum WhySide {
     Distance {
         /// The end that is near: the longer half is the way to the other one.
         near: Side,
-        /// From SYN to SYN-ACK.
+        /// From SYN to SYN-ACK, at the shortest.
         first: Nanos,
-        /// From SYN-ACK to the client's next packet.
+        /// From the first SYN-ACK to the client's next packet.
         second: Nanos,
     },
     /// Neither half of the handshake is clearly longer.
     Alike {
-        /// From SYN to SYN-ACK.
+        /// From SYN to SYN-ACK, at the shortest.
         first: Nanos,
-        /// From SYN-ACK to the client's next packet.
+        /// From the first SYN-ACK to the client's next packet.
         second: Nanos,
     },
     /// Both ends are the same host.
@@ -110,13 +110,7 @@ impl Conversation {
             }
             _ => {}
         }
-        let handshake = self.handshake();
-        let syn_ack = handshake.syn_acks.last();
-        let times = handshake.syns.last().copied().zip(syn_ack.copied()).zip(handshake.ack);
-        let Some(((syn, syn_ack), ack)) = times.filter(|((syn, syn_ack), ack)| syn <= syn_ack && syn_ack <= ack) else {
-            return WhySide::Nothing;
-        };
-        let (first, second) = (syn_ack.since(syn), ack.since(syn_ack));
+        let Some((first, second)) = halves(self.handshake()) else { return WhySide::Nothing };
         if is_clearly_longer(first, second) {
             WhySide::Distance { near: Side::Client, first, second }
         } else if is_clearly_longer(second, first) {
@@ -125,6 +119,22 @@ impl Conversation {
             WhySide::Alike { first, second }
         }
     }
+}
+
+/// How long after a SYN there was a SYN-ACK, and how long after that the client's next packet.
+///
+/// Of what was sent again, the shortest time to a SYN-ACK counts, for a server that repeats it because nothing came back does
+/// not wait for another SYN; and the first SYN-ACK, for a client answers the first that it gets, and at once: where there are
+/// several before its answer, they were lost further on.
+fn halves(handshake: &Handshake) -> Option<(Nanos, Nanos)> {
+    let ack = handshake.ack?;
+    let answers = || handshake.syn_acks.iter().filter(|syn_ack| **syn_ack <= ack);
+    let after_syn = |syn_ack: &At| {
+        let syn = handshake.syns.iter().rfind(|syn| *syn <= syn_ack)?;
+        Some(syn_ack.since(*syn))
+    };
+    let first = answers().filter_map(after_syn).min()?;
+    Some((first, ack.since(*answers().next()?)))
 }
 
 fn is_clearly_longer(one: Nanos, other: Nanos) -> bool {

@@ -34,8 +34,9 @@ pub(super) struct Stream {
     pub(super) ttl: Option<u8>,
     /// The last acknowledgement number and unscaled window that the *sender* of this stream sent for the other one.
     pub(super) said: Option<(u32, u16)>,
-    /// Its last packet asked whether the other end is there.
-    pub(super) asks_alive: bool,
+    /// Its last packet has a number before what the other end expects, which answers by saying again what it has said (RFC 9293
+    /// §3.10.7.4): that answer asks for nothing.
+    pub(super) is_answered_alike: bool,
     /// The latest of its sender's clock (RFC 7323) in packets that showed a hole before them.
     hole_clock: Option<u32>,
 }
@@ -69,7 +70,7 @@ impl Stream {
             room: Room::Open,
             ttl: None,
             said: None,
-            asks_alive: false,
+            is_answered_alike: false,
             hole_clock: None,
         }
     }

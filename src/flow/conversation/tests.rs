@@ -114,6 +114,12 @@ fn every_packet_is_what_it_is() {
             "20 > PA 1+100 ack 1\n 20.1 > FA 101 ack 1\n 36 < FA 1 ack 102\n 36.1 > A 102 ack 2\n 37 > A 102 ack 2",
             vec![What::New, What::New, What::New, What::Ack, What::DuplicateAck],
         ),
+        (
+            "an acknowledgement that the end overtook, which is answered with what had been said",
+            "20 > PA 1+81 ack 1\n 20.1 < PA 1+241 ack 82\n 60 > FA 82 ack 242\n 60.1 < FA 242 ack 83
+             63 > A 82 ack 242\n 63.1 < A 243 ack 83\n 100 > A 83 ack 243",
+            vec![What::New, What::New, What::New, What::New, What::Ack, What::Ack, What::Ack],
+        ),
         ("a reset", "20 < R 1\n 21 < RA 1+5 ack 1", vec![What::Reset, What::Reset]),
     ] {
         assert_eq!(opened(script).1, expect, "{name}");
@@ -223,6 +229,14 @@ fn the_side_is_where_the_packets_have_not_travelled_and_the_answer_takes_long() 
         ("0 > S 0\n 0.012 < SA 0 ack 1\n 0.02 > A 1 ack 1", Side::Client, "cannot be told"),
         ("0 > S 0\n 0.012 < SA 0 ack 1\n 0.1 > A 1 ack 1", Side::Client, "cannot be told"),
         ("0 > S 0\n 10 < SA 0 ack 1\n 30 > A 1 ack 1", Side::Client, "cannot be told"),
+        // What was lost is sent again: a SYN; a SYN-ACK, by the server's own timer alone, or while the SYN is on its way again.
+        ("0 > S 0\n 1000 > S 0\n 1016 < SA 0 ack 1\n 1016.1 > A 1 ack 1", Side::Client, "16.000 ms after the SYN"),
+        ("0 > S 0\n 0.1 < SA 0 ack 1\n 1000 < SA 0 ack 1\n 1016 > A 1 ack 1", Side::Server, "left 100"),
+        (
+            "0 > S 0\n 0.1 < SA 0 ack 1\n 1000 < SA 0 ack 1\n 1015.9 > S 0\n 1016 < SA 0 ack 1\n 1016.1 > A 1 ack 1",
+            Side::Server,
+            "left 100",
+        ),
         ("0 > PA 100+5 ack 1", Side::Client, "nothing in the packets tells"),
     ] {
         let got = played(script).0.side();

@@ -38,8 +38,8 @@ pub use draft::{Ending, Opening};
 pub use finished::Finished;
 pub use lookup::{FRESH, Lookup, Lookups, MOST_LOOKUPS, OVER, Query};
 use machine::Machine;
+pub use stream::MOST_HELD;
 use stream::{Arrival, Stream};
-pub use stream::{MOST_HELD, MOST_PACKETS};
 use tickets::Gap;
 pub use undeliverable::Undeliverable;
 
@@ -210,10 +210,10 @@ impl Exchanges {
         self.machine.under_way_since()
     }
 
-    /// Bytes that are held because bytes before them are missing.
+    /// The memory, in bytes, of what is held because bytes before it are missing.
     #[must_use]
     pub const fn held(&self) -> usize {
-        self.sent.held_bytes() + self.received.held_bytes()
+        self.sent.cost() + self.received.cost()
     }
 
     /// Waits no longer for what is missing before the bytes that are held.

@@ -1,8 +1,7 @@
 //! One direction of a connection, put in order: every byte once, each with the time when it was first seen.
 //!
 //! Packets that come early are held until what is missing before them has come. What never comes (the capture lost it) is
-//! passed over as soon as the receiver has acknowledged it, or when more is held than [`MOST_HELD`] bytes or
-//! [`MOST_PACKETS`] packets.
+//! passed over as soon as the receiver has acknowledged it, or when what is held takes more than [`MOST_HELD`].
 //!
 //! Invariants: offsets count from the byte behind the SYN, or from the first byte seen where the SYN was not; pieces come up
 //! in order and without overlap; memory is bounded.
@@ -13,10 +12,14 @@ use std::collections::BTreeMap;
 
 use crate::time::{Realtime, Timestamp};
 
-/// Bytes held of one direction.
-pub const MOST_HELD: usize = 512 * 1_024;
-/// Packets held of one direction.
-pub const MOST_PACKETS: usize = 512;
+/// Memory for what is held of one direction, in bytes.
+///
+/// What was lost on the way comes again, with up to a window of other bytes before it (RFC 9293 §3.8.6): this is more than the
+/// windows that hosts offer by default (Linux at most 6 MiB, `net.ipv4.tcp_rmem`). Were a hole passed over that is still to be
+/// filled, a message would end too early. With a larger window that may happen: to holes with more than this behind them.
+pub const MOST_HELD: usize = 8 << 20;
+/// What a packet that is held takes beside its bytes, about.
+const PACKET: usize = 96;
 
 /// Bytes in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,13 @@ struct Held {
     seen: Timestamp<Realtime>,
 }
 
+impl Held {
+    /// The memory that it takes, in bytes.
+    const fn cost(&self) -> usize {
+        PACKET + self.bytes.len()
+    }
+}
+
 /// The state of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -60,7 +70,8 @@ pub(super) struct Stream {
     base: Option<u32>,
     next: u64,
     held: BTreeMap<u64, Held>,
-    held_bytes: usize,
+    /// The memory that `held` takes.
+    cost: usize,
     delivered: Timestamp<Realtime>,
     lost: u64,
 }
@@ -85,10 +96,10 @@ impl Stream {
         self.lost
     }
 
-    /// Bytes that are held.
+    /// The memory that what is held takes, in bytes.
     #[must_use]
-    pub(super) const fn held_bytes(&self) -> usize {
-        self.held_bytes
+    pub(super) const fn cost(&self) -> usize {
+        self.cost
     }
 
     /// Where a sequence number lies, which must be within 2 GiB of the last byte; `None` before the first byte.
@@ -106,7 +117,7 @@ impl Stream {
         let Some(offset) = self.offset(arrival.sequence) else { return };
         if offset > self.next {
             self.hold(offset, arrival);
-            if self.held_bytes > MOST_HELD || self.held.len() > MOST_PACKETS {
+            if self.cost > MOST_HELD {
                 self.pass_hole(u64::MAX, arrival.at, &mut up);
                 self.drain(&mut up);
             }
@@ -142,10 +153,10 @@ impl Stream {
     fn hold(&mut self, offset: u64, arrival: &Arrival<'_>) {
         let longer = self.held.get(&offset).is_none_or(|held| held.length < u64::from(arrival.length));
         if longer {
-            self.held_bytes += arrival.payload.len();
             let held = Held { bytes: arrival.payload.to_vec(), length: u64::from(arrival.length), seen: arrival.at };
+            self.cost += held.cost();
             if let Some(shorter) = self.held.insert(offset, held) {
-                self.held_bytes -= shorter.bytes.len();
+                self.cost -= shorter.cost();
             }
         }
     }
@@ -167,7 +178,7 @@ impl Stream {
                 return;
             }
             let (offset, held) = first.remove_entry();
-            self.held_bytes -= held.bytes.len();
+            self.cost -= held.cost();
             self.hand_up(offset, &held.bytes, held.length, held.seen, up);
         }
     }
@@ -267,11 +278,46 @@ mod tests {
         stream.begin(u32::MAX);
         let payload = vec![0; 1_000];
         let mut taken = 0;
-        for number in 0..2_000_u32 {
+        for number in 0..10_000_u32 {
             stream.take(&arrival(1 + number * 1_000, &payload, 1), |piece| taken += piece.bytes.len());
-            assert!(stream.held_bytes <= MOST_HELD + 1_000 && stream.held.len() <= MOST_PACKETS + 1);
+            assert!(stream.cost <= MOST_HELD && stream.cost == stream.held.len() * (PACKET + 1_000));
         }
-        assert_eq!((taken, stream.lost()), (2_000_000, 1));
+        assert_eq!((taken, stream.lost(), stream.cost), (10_000_000, 1, 0));
+    }
+
+    #[test]
+    fn packets_without_captured_bytes_are_bounded_too() {
+        let mut stream = Stream::default();
+        stream.begin(u32::MAX);
+        let (mut pieces, mut most) = (0, 0);
+        for number in 0..100_000_u32 {
+            let cut = Arrival { length: 1, ..arrival(1 + number, b"", 1) };
+            stream.take(&cut, |_| pieces += 1);
+            most = most.max(stream.held.len());
+        }
+        // The pieces, and the hole before them.
+        assert_eq!((pieces, stream.lost(), stream.cost), (100_001, 1, 0));
+        assert!(most <= MOST_HELD / PACKET, "{most}");
+    }
+
+    #[test]
+    fn a_window_behind_a_lost_packet_is_held_until_that_comes_again() {
+        let mut stream = Stream::default();
+        stream.begin(u32::MAX);
+        let payload = [0; 1_448];
+        // 6 MiB.
+        let packets = (6 << 20) / 1_448;
+        for number in 1..packets {
+            stream.take(&arrival(number * 1_448, &payload, u64::from(number)), |_| panic!("the first is missing"));
+        }
+        let (mut bytes, mut delivered) = (0, BTreeMap::new());
+        stream.take(&arrival(0, &payload, 9_000), |piece| {
+            bytes += piece.bytes.len();
+            *delivered.entry(piece.delivered).or_insert(0) += 1;
+        });
+        assert_eq!(bytes, packets as usize * 1_448);
+        assert_eq!(delivered, BTreeMap::from([(at(9_000), packets)]));
+        assert_eq!((stream.lost(), stream.cost), (0, 0));
     }
 
     proptest! {
@@ -288,7 +334,7 @@ mod tests {
                 stream.take(&arrival(sequence, bytes, 1), |piece| read.extend_from_slice(piece.bytes));
             }
             prop_assert_eq!(read, text);
-            prop_assert_eq!(stream.held_bytes, 0);
+            prop_assert_eq!(stream.cost, 0);
         }
 
         #[test]

@@ -166,6 +166,7 @@ pub(super) fn trace(exchange: &Exchange) -> Trace {
         vantage: None,
         url: exchange.url.clone(),
         method: exchange.method.clone(),
+        expect_status: None,
         redirected_from: None,
     };
     Trace::assemble(subject, &context, exchange.events.clone())
@@ -329,6 +330,44 @@ fn a_lost_request_is_sent_when_it_first_left() {
 }
 
 #[test]
+fn a_message_lasts_until_its_lost_packet_has_come_again_however_much_came_before_that() {
+    // Three quarters of a megabyte behind the lost packet, of which the receiver acknowledges what came before it.
+    let part = [b'x'; 1_448];
+    let parts = 520;
+    let length = u32::try_from(part.len()).unwrap();
+    let lose_the_first = |mut script: Script, direction: Direction| {
+        let missing = match direction {
+            Direction::Sent => &mut script.sent,
+            Direction::Received => &mut script.received,
+        };
+        let begin = *missing;
+        *missing = begin.wrapping_add(length);
+        for _ in 1..parts {
+            script = script.packet(160, direction, TcpFlags::ACK, &part);
+            let other = if direction == Direction::Sent { script.received } else { script.sent };
+            script.raw(160, direction.reverse(), TcpFlags::ACK, other, begin, b"", 0);
+        }
+        let other = if direction == Direction::Sent { script.received } else { script.sent };
+        script.raw(190, direction, TcpFlags::ACK, begin, other, &part, length);
+        script
+    };
+    let content = format!("Content-Length: {}\r\n\r\n", parts * part.len());
+
+    let asked = Script::new(80)
+        .open()
+        .client(125, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        .server(150, format!("HTTP/1.1 200 OK\r\n{content}"));
+    lose_the_first(asked, Direction::Received)
+        .check(&["GET http://h/ @100 connect:20 send:5 wait:25 receive:40 200/752960"]);
+
+    let asked =
+        Script::captured_at(80, Side::Server).open().client(125, format!("POST / HTTP/1.1\r\nHost: h\r\n{content}"));
+    lose_the_first(asked, Direction::Sent)
+        .server(200, "HTTP/1.1 204 No\r\n\r\n")
+        .check(&["POST http://h/ @100 connect:21 send:69 wait:10 receive:0 204/0"]);
+}
+
+#[test]
 fn a_tunnel_begins_anew_and_an_upgrade_ends_it() {
     let hello = tls::client_hello("inner.example", &["http/1.1"]);
     Script::new(3_128)
@@ -349,6 +388,7 @@ fn a_tunnel_begins_anew_and_an_upgrade_ends_it() {
         .check(&["GET http://h/ws @100 connect:20 send:5 wait:25 receive:0 101/0"]);
 }
 
+mod tickets;
 mod tls;
 
 proptest! {

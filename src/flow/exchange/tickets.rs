@@ -5,7 +5,8 @@
 //! 2. A packet that does not acknowledge the whole request was sent before the request was there.
 //! 3. What comes last is the answer: nothing is called a ticket unless something of another length follows it.
 //! 4. Several tickets are sent at once and have the same length (OpenSSL and `BoringSSL` send two): two or more records in a
-//!    row of one length, within what a ticket measures, are tickets.
+//!    row of one length, within what a ticket measures, are tickets. Where 1 or 2 tell that one record is a ticket, those of
+//!    its length behind it are of the row, and those of another length are none.
 //! 5. Nothing of HTTP/2 comes before the server's SETTINGS (RFC 9113 §3.4). Where the client speaks HTTP/2, a record of a
 //!    ticket's length with one of the length of SETTINGS behind it is a ticket, whenever it came. That the client does is told
 //!    by the length of its own records (its preface alone, the acknowledgement of SETTINGS); until then both are held back.
@@ -18,11 +19,29 @@
 //!
 //! Where HTTP/2 was offered, the server's own first record (its SETTINGS) is treated likewise.
 //!
-//! The limits: a server that answers at once, in several short records, the first of which looks like a ticket (a head, and
-//! the body in a packet of its own), has its first byte told too late, by what lies between; so has one that answers within a
-//! round trip of Finished sent again. Told too early is the first byte of a server that does not speak HTTP/2 and takes longer
-//! than [`SLACK`] to make a single ticket, or whose single ticket was lost with no packet behind it to tell; or if no round
-//! trip is known, because both the SYN and the ClientHello were sent again or are not in the capture.
+//! # A client that goes on meanwhile
+//! HTTP/2's client sends its preface and its first request in two records, and a ticket may go by between them, or each of a
+//! pair before and behind the second. HTTP/1.1's client that goes on has its answer, and this is its next request. Which one
+//! it is may be open when its bytes come. Then they are held back too, in order with the server's records ([`Held`]), and what
+//! follows decides. They belong to the request that is open, if a record of the length of SETTINGS follows, or one that does
+//! not acknowledge them, or if they lie behind a run of tickets, or between the two of a pair that a record of another length
+//! follows. Else the records were its answer, and they are the next request. What came later than a single ticket would was an
+//! answer at once, unless HTTP/2 shows, or a ticket of the same length is known.
+//!
+//! Invariant: at most [`MOST`] records and one more are held, and between two of them one run of the client's bytes, of which
+//! only the place and the times are kept.
+//!
+//! # Limits
+//! A server that answers at once, in several short records, the first of which looks like a ticket (a head, and the body in a
+//! packet of its own), has its first byte told too late, by what lies between; so has one that answers within a round trip of
+//! Finished sent again. Told too early is the first byte of a server that does not speak HTTP/2 and takes longer than
+//! [`SLACK`] to make a single ticket, or whose single ticket was lost with no packet behind it to tell; or if no round trip is
+//! known, because both the SYN and the ClientHello were sent again or are not in the capture.
+//!
+//! Two exchanges of HTTP/1.1 are told as one, if the first answer looks like a ticket, and the second one begins with a record
+//! of the same length and goes on with another, or is as short as SETTINGS where the client offered HTTP/2. One exchange is
+//! told as two, if a single ticket comes between the parts of a request of HTTP/1.1, or between the preface and the first
+//! request of HTTP/2, and there came later than a single ticket would, or the server packs its SETTINGS into a longer record.
 
 use super::Stamp;
 use super::stream::Piece;
@@ -37,20 +56,65 @@ const SLACK: Nanos = Nanos::from_millis(5);
 /// Records held back; servers send one or two tickets, or four.
 const MOST: usize = 8;
 
-/// Offset, first sight and delivery of a record that was held back.
-pub(super) type HeldRecord = (u64, Stamp, Stamp);
+/// What a record of the server is, if it is no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A session ticket.
+    Ticket,
+    /// The SETTINGS with which a server begins HTTP/2.
+    Settings,
+}
+
+impl Kind {
+    /// What a record of this length may be where HTTP/2 is not spoken.
+    pub(super) fn of_length(length: usize) -> Option<Self> {
+        TICKET.contains(&length).then_some(Self::Ticket)
+    }
+}
+
+/// What is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// A record of the server: the response, or not.
+    Record(HeldRecord),
+    /// Bytes of the client: of the same request, or of the next one.
+    Asked(HeldBytes),
+}
+
+/// A record of the server that is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeldRecord {
+    kind: Kind,
+    /// Where the packet begins in the server's stream.
+    pub(super) offset: u64,
+    /// When its first bytes were seen.
+    pub(super) seen: Stamp,
+    /// When its last bytes and all before them had been seen.
+    pub(super) delivered: Stamp,
+}
+
+/// Bytes of the client that are held back, with no record of the server between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeldBytes {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+    /// When the first ones were seen.
+    pub(super) first: Stamp,
+    /// When the last ones were.
+    pub(super) last: Stamp,
+    /// When the server's TCP had acknowledged all.
+    pub(super) acknowledged: Option<Stamp>,
+}
 
 /// What a record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// No response.
-    Ticket,
+    /// No response. What was held back of the client is of the open request, if the record tells so.
+    Ticket(Vec<Held>),
     /// It will be known later.
     Doubtful,
-    /// Part of the response.
-    Content,
-    /// Part of the response, and so were the records held back.
-    ContentSince(Vec<HeldRecord>),
+    /// Part of the response. Before it comes what was held back and is no ticket, in order.
+    Content(Vec<Held>),
 }
 
 /// What is known about how fast the server can be.
@@ -88,10 +152,10 @@ pub(super) struct Gap {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspect {
     pub(super) length: usize,
-    /// A request is open, and the packet acknowledges all of it.
+    /// What it may be by its length, if it is no response.
+    pub(super) kind: Option<Kind>,
+    /// A request is open, and the packet acknowledges all that the client has said.
     pub(super) may_answer: bool,
-    /// It has the length of HTTP/2's SETTINGS.
-    pub(super) is_preface: bool,
     /// When it was sent at the latest, as seen here.
     pub(super) sent: Stamp,
 }
@@ -99,94 +163,182 @@ pub(super) struct Suspect {
 /// The state of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
+    /// There was content: what follows is content.
     is_over: bool,
+    /// The client has shown that it speaks HTTP/2.
+    shows_http2: bool,
+    /// Tickets, as long as it is open whether they are, and SETTINGS behind them, with what the client said meanwhile.
+    held: Vec<Held>,
+    /// Of the record held last.
     length: usize,
-    /// The record that waits for the client to show that it speaks HTTP/2, if `held` is the preface.
-    ahead: Option<HeldRecord>,
-    held: Vec<HeldRecord>,
-    is_preface: bool,
-    /// The first one held was sent at once.
+    /// The first record held was sent at once.
     is_prompt: bool,
-    /// When the client first showed that it speaks HTTP/2.
-    http2_since: Option<Stamp>,
+    /// The length of the first ticket that came when there was nothing to answer.
+    known: Option<usize>,
 }
 
 impl Doubt {
     /// The client speaks HTTP/2.
-    pub(super) fn speaks_http2(&mut self, seen: Stamp) {
-        self.http2_since.get_or_insert(seen);
+    pub(super) fn speaks_http2(&mut self) {
+        self.shows_http2 = true;
+        if self.holds(Kind::Settings) {
+            self.drop_tickets();
+        }
     }
 
     /// What a record is that begins in `piece`.
     pub(super) fn judge(&mut self, suspect: Suspect, piece: &Piece<'_>, pace: Pace) -> Verdict {
-        let Suspect { length, may_answer, is_preface, sent } = suspect;
         if self.is_over {
-            return Verdict::Content;
+            return Verdict::Content(Vec::new());
         }
-        if !may_answer {
-            return Verdict::Ticket;
+        if !suspect.may_answer {
+            // A server that goes on, and has not got what the client said meanwhile, had not answered what was before.
+            if suspect.kind == Some(Kind::Ticket) {
+                self.known.get_or_insert(suspect.length);
+            }
+            return Verdict::Ticket(if self.asked_end().is_some() { self.asked() } else { Vec::new() });
         }
-        let here: HeldRecord = (piece.offset, piece.seen, piece.delivered);
-        if self.held.is_empty() && (TICKET.contains(&length) || is_preface) {
-            self.is_prompt = pace.is_prompt(sent);
-            return self.hold(here, length, is_preface);
+        let is_other = self.known.is_some_and(|length| length != suspect.length);
+        let kind = suspect.kind.filter(|kind| *kind != Kind::Ticket || !is_other);
+        match kind {
+            Some(_) if self.held.is_empty() => self.is_prompt = pace.is_prompt(suspect.sent),
+            Some(_) if self.goes_on(suspect.length) => {}
+            // Behind the tickets, HTTP/2's SETTINGS may follow.
+            Some(Kind::Settings) if !self.holds(Kind::Settings) => {
+                if self.shows_http2 || self.run(self.records().count()) > 1 || self.came_alone(piece) {
+                    self.drop_tickets();
+                }
+            }
+            _ => {
+                let is_ticket = self.are_tickets() || (self.asked_end().is_none() && self.came_alone(piece));
+                self.is_over = true;
+                return Verdict::Content(if is_ticket { self.asked() } else { std::mem::take(&mut self.held) });
+            }
         }
-        if !self.held.is_empty() && length == self.length && self.held.len() < MOST {
-            self.held.push(here);
-            return Verdict::Doubtful;
+        if let Some(kind) = kind {
+            let Piece { offset, seen, delivered, .. } = *piece;
+            self.held.push(Held::Record(HeldRecord { kind, offset, seen, delivered }));
+            self.length = suspect.length;
         }
-        let held = std::mem::take(&mut self.held);
-        let ahead = self.ahead.take().filter(|_| self.http2_since.is_none());
-        let Some(first) = held.first().copied() else {
-            self.is_over = true;
-            return Verdict::Content;
-        };
-        let alone = held.len() == 1 && !self.is_preface;
-        let came_alone = self.is_prompt && first.0 != piece.offset && self.length <= SINGLE;
-        // Behind the tickets, HTTP/2's preface may follow.
-        if is_preface && !self.is_preface {
-            self.ahead = Some(first).filter(|_| alone && !came_alone && self.http2_since.is_none());
-            return self.hold(here, length, true);
-        }
-        self.is_over = true;
-        match ahead {
-            Some(ahead) => Verdict::ContentSince(std::iter::once(ahead).chain(held).collect()),
-            None if alone && !came_alone => Verdict::ContentSince(held),
-            None => Verdict::Content,
-        }
-    }
-
-    fn hold(&mut self, record: HeldRecord, length: usize, is_preface: bool) -> Verdict {
-        (self.length, self.is_preface) = (length, is_preface);
-        self.held.push(record);
         Verdict::Doubtful
     }
 
-    /// More bytes of the record held back last.
+    /// More bytes of the record held last.
     pub(super) fn went_on(&mut self, delivered: Stamp) {
-        if let Some((_, _, last)) = self.held.last_mut() {
-            *last = delivered;
+        let last = self.held.iter_mut().rev().find_map(|held| match held {
+            Held::Record(record) => Some(record),
+            Held::Asked(_) => None,
+        });
+        if let Some(record) = last {
+            record.delivered = delivered;
         }
     }
 
-    /// What is held back looks like HTTP/2's preface, which no client takes for an answer.
-    pub(super) fn is_preface_only(&self) -> bool {
-        self.is_preface && (self.http2_since.is_some() || self.ahead.is_none())
+    /// Something is held back, and what the client says now is to wait with it: nobody knows yet which request it is of.
+    pub(super) fn is_open(&self) -> bool {
+        !self.held.is_empty()
+            && (self.is_prompt || self.shows_http2 || self.holds(Kind::Settings) || self.known == Some(self.length))
     }
 
-    /// What is held back has both signs of tickets, a run of one length as fast as the network allows: a client that says more
-    /// meanwhile (HTTP/2's first request behind its preface) has not been answered.
-    pub(super) fn is_run_of_tickets(&self) -> bool {
-        self.is_prompt && !self.is_preface && self.held.len() > 1
+    /// Nothing is held back.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.held.is_empty()
     }
 
-    /// Nothing will tell any more: what is held back is content.
-    pub(super) fn give_up(&mut self) -> Vec<HeldRecord> {
-        if !self.held.is_empty() {
-            self.is_over = true;
+    /// The client said more while it was open.
+    pub(super) fn ask(&mut self, begin: u64, end: u64, seen: Stamp) {
+        if let Some(Held::Asked(bytes)) = self.held.last_mut() {
+            *bytes = HeldBytes { end, last: seen, acknowledged: None, ..*bytes };
+        } else {
+            let bytes = HeldBytes { begin, end, first: seen, last: seen, acknowledged: None };
+            self.held.push(Held::Asked(bytes));
         }
-        let ahead = self.ahead.take().filter(|_| self.http2_since.is_none());
-        ahead.into_iter().chain(std::mem::take(&mut self.held)).collect()
+    }
+
+    /// Where the client's bytes that are held end.
+    pub(super) fn asked_end(&self) -> Option<u64> {
+        self.held.iter().rev().find_map(|held| match held {
+            Held::Record(_) => None,
+            Held::Asked(bytes) => Some(bytes.end),
+        })
+    }
+
+    /// The server's TCP has acknowledged everything before `offset`.
+    pub(super) fn acknowledged(&mut self, offset: u64, at: Stamp) {
+        for held in &mut self.held {
+            if let Held::Asked(bytes) = held
+                && bytes.end <= offset
+            {
+                bytes.acknowledged.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Nothing will tell any more: what came last is the answer. Yields what is no ticket, in order.
+    pub(super) fn give_up(&mut self) -> Vec<Held> {
+        self.is_over |= !self.held.is_empty();
+        let behind = self.held.iter().rposition(|held| matches!(held, Held::Asked(_))).map_or(0, |last| last + 1);
+        let answer = self.held.split_off(behind);
+        let mut before = if self.are_tickets() { self.asked() } else { std::mem::take(&mut self.held) };
+        before.extend(answer);
+        before
+    }
+
+    fn records(&self) -> impl Iterator<Item = &HeldRecord> {
+        self.held.iter().filter_map(|held| match held {
+            Held::Record(record) => Some(record),
+            Held::Asked(_) => None,
+        })
+    }
+
+    fn holds(&self, kind: Kind) -> bool {
+        self.records().any(|record| record.kind == kind)
+    }
+
+    /// Whether a record of this length goes on with the run.
+    fn goes_on(&self, length: usize) -> bool {
+        length == self.length && self.records().count() < MOST
+    }
+
+    /// What is held back cannot be an answer, now that there is something behind it: SETTINGS alone, which no client takes for
+    /// one, or tickets that came together.
+    fn are_tickets(&self) -> bool {
+        if self.holds(Kind::Settings) {
+            return !self.holds(Kind::Ticket);
+        }
+        let together = self.held.iter().take_while(|held| matches!(held, Held::Record(_))).count();
+        self.run(together) > 1 || self.is_a_pair_interrupted()
+    }
+
+    /// How many records of one length there are with these: the one that is known to have been a ticket is of the run, too.
+    fn run(&self, records: usize) -> usize {
+        records + usize::from(self.known == Some(self.length))
+    }
+
+    /// The client spoke once, between two records of one length: HTTP/1.1's client has nothing to say before the second one
+    /// that something follows.
+    fn is_a_pair_interrupted(&self) -> bool {
+        matches!(self.held[..], [Held::Record(_), Held::Asked(_), Held::Record(_)])
+    }
+
+    /// What is held back looks like a single ticket, with `behind` behind it.
+    fn came_alone(&self, behind: &Piece<'_>) -> bool {
+        let mut records = self.records();
+        let single = records.next().filter(|_| records.next().is_none());
+        single.is_some_and(|record| {
+            record.kind == Kind::Ticket && self.is_prompt && self.length <= SINGLE && record.offset != behind.offset
+        })
+    }
+
+    fn drop_tickets(&mut self) {
+        self.held.retain(|held| !matches!(held, Held::Record(HeldRecord { kind: Kind::Ticket, .. })));
+    }
+
+    /// What the client said meanwhile, without the server's records.
+    fn asked(&mut self) -> Vec<Held> {
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|held| matches!(held, Held::Asked(_)));
+        held
     }
 }
 
@@ -195,21 +347,39 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    fn suspect(length: usize, sent: Stamp) -> Suspect {
-        Suspect { length, may_answer: true, is_preface: false, sent }
+    fn at(millis: u64) -> Stamp {
+        Timestamp::from_nanos(millis * 1_000_000)
     }
 
-    /// Records of these lengths, each in a packet of its own at this millisecond; 20 ms of round trip, Finished at 100.
+    /// Finished at 100, and 20 ms of round trip.
+    fn pace() -> Pace {
+        Pace { finished: Some(at(100)), again: None, round_trip: Some(Nanos::from_millis(20)) }
+    }
+
+    fn suspect(length: usize, sent: Stamp) -> Suspect {
+        let kind = if length < 60 { Some(Kind::Settings) } else { Kind::of_length(length) };
+        Suspect { length, kind, may_answer: true, sent }
+    }
+
+    fn piece(offset: u64, seen: Stamp) -> Piece<'static> {
+        Piece { offset, bytes: &[], missing: 0, seen, delivered: seen }
+    }
+
+    fn ticket(offset: u64, millis: u64) -> Held {
+        record(Kind::Ticket, offset, millis)
+    }
+
+    fn record(kind: Kind, offset: u64, millis: u64) -> Held {
+        Held::Record(HeldRecord { kind, offset, seen: at(millis), delivered: at(millis) })
+    }
+
+    /// Records of these lengths, each in a packet of its own at this millisecond.
     fn check(records: &[(usize, u64)], expect: &[Verdict]) {
         let mut doubt = Doubt::default();
-        let at = |millis: u64| Timestamp::from_nanos(millis * 1_000_000);
         let verdicts: Vec<Verdict> = (0..)
             .zip(records)
             .map(|(offset, (length, millis))| {
-                let seen = at(*millis);
-                let piece = Piece { offset, bytes: &[], missing: 0, seen, delivered: seen };
-                let round_trip = Some(Nanos::from_millis(20));
-                doubt.judge(suspect(*length, seen), &piece, Pace { finished: Some(at(100)), again: None, round_trip })
+                doubt.judge(suspect(*length, at(*millis)), &piece(offset, at(*millis)), pace())
             })
             .collect();
         assert_eq!(verdicts, expect, "{records:?}");
@@ -217,29 +387,104 @@ mod tests {
 
     #[test]
     fn tickets_come_at_once_or_in_pairs() {
-        use Verdict::{Content, ContentSince, Doubtful};
-        let at = |millis: u64| Timestamp::from_nanos(millis * 1_000_000);
-        check(&[(255, 121), (255, 121), (900, 150)], &[Doubtful, Doubtful, Content]);
-        check(&[(255, 300), (255, 300), (900, 350), (255, 351)], &[Doubtful, Doubtful, Content, Content]);
-        check(&[(255, 121), (900, 150)], &[Doubtful, Content]);
+        use Verdict::{Content, Doubtful};
+        let content = || Content(Vec::new());
+        check(&[(255, 121), (255, 121), (900, 150)], &[Doubtful, Doubtful, content()]);
+        check(&[(255, 300), (255, 300), (900, 350), (255, 351)], &[Doubtful, Doubtful, content(), content()]);
+        check(&[(255, 121), (900, 150)], &[Doubtful, content()]);
         // Too late for a ticket: a response in two parts.
-        check(&[(255, 200), (900, 210)], &[Doubtful, ContentSince(vec![(0, at(200), at(200))])]);
-        check(&[(800, 121), (900, 150)], &[Doubtful, ContentSince(vec![(0, at(121), at(121))])]);
-        check(&[(16_401, 121), (255, 121)], &[Content, Content]);
-        check(&[(30, 121), (900, 121)], &[Content, Content]);
+        check(&[(255, 200), (900, 210)], &[Doubtful, Content(vec![ticket(0, 200)])]);
+        check(&[(800, 121), (900, 150)], &[Doubtful, Content(vec![ticket(0, 121)])]);
+        check(&[(16_401, 121), (255, 121)], &[content(), content()]);
+        check(&[(1_401, 121), (900, 121)], &[content(), content()]);
     }
 
     #[test]
     fn what_cannot_answer_is_no_answer_and_what_comes_last_is_one() {
         let mut doubt = Doubt::default();
-        let seen = Timestamp::from_nanos(5);
-        let piece = Piece { offset: 7, bytes: &[], missing: 0, seen, delivered: seen };
+        let (seen, piece) = (at(5), piece(7, at(5)));
         assert_eq!(
             doubt.judge(Suspect { may_answer: false, ..suspect(255, seen) }, &piece, Pace::default()),
-            Verdict::Ticket
+            Verdict::Ticket(Vec::new())
         );
         assert_eq!(doubt.judge(suspect(255, seen), &piece, Pace::default()), Verdict::Doubtful);
-        assert_eq!(doubt.give_up(), [(7, seen, seen)]);
-        assert_eq!(doubt.judge(suspect(255, seen), &piece, Pace::default()), Verdict::Content);
+        assert_eq!(doubt.give_up(), [ticket(7, 5)]);
+        assert_eq!(doubt.judge(suspect(255, seen), &piece, Pace::default()), Verdict::Content(Vec::new()));
+    }
+
+    /// The client says more behind a record, and this is what is left when another one comes: the server's records by their
+    /// offsets, the client's by their ends.
+    #[test]
+    fn what_the_client_says_meanwhile_waits_for_what_decides() {
+        #[derive(Clone, Copy)]
+        enum Step {
+            Server(usize, u64),
+            Client,
+            ShowsHttp2,
+        }
+        use Step::{Client as C, Server as S, ShowsHttp2};
+        for (name, steps, expect) in [
+            ("behind a run of tickets", &[S(255, 121), S(255, 121), C, S(900, 150)][..], "c2"),
+            ("the preface between", &[S(255, 121), C, S(40, 122), S(900, 150)], "c1"),
+            ("a ticket on either side", &[S(255, 121), C, S(255, 122), S(40, 122), S(900, 150)], "c1"),
+            ("behind the preface", &[S(255, 121), S(40, 122), C, S(900, 150)], "c2"),
+            ("before the preface and behind it", &[S(255, 121), C, S(40, 122), C, S(900, 150)], "c1 c3"),
+            ("another request", &[S(255, 121), C, S(900, 150)], "s0 c1"),
+            ("two other requests", &[S(255, 121), C, S(255, 123), C, S(900, 150)], "s0 c1 s2 c3"),
+            ("a pair without the preface", &[S(255, 121), C, S(255, 122), S(187, 123)], "c1"),
+            ("a pair with a pause", &[S(255, 121), C, S(255, 300), S(40, 301), S(900, 350)], "c1"),
+            ("too late for a single one", &[S(255, 200), S(40, 201), C, S(900, 250)], "s0 s1 c2"),
+            ("shown behind it", &[S(255, 200), S(40, 201), C, ShowsHttp2, S(900, 250)], "c2"),
+            ("shown before it", &[ShowsHttp2, S(255, 200), C, S(40, 201), S(900, 250)], "c2"),
+        ] {
+            let mut doubt = Doubt::default();
+            let mut left = None;
+            for (offset, step) in (0..).zip(steps) {
+                match step {
+                    Step::Server(length, millis) => {
+                        left = match doubt.judge(suspect(*length, at(*millis)), &piece(offset, at(*millis)), pace()) {
+                            Verdict::Content(held) => Some(held),
+                            _ => None,
+                        };
+                    }
+                    Step::Client => {
+                        assert!(doubt.is_open(), "{name}");
+                        doubt.ask(offset, offset, at(130));
+                    }
+                    Step::ShowsHttp2 => doubt.speaks_http2(),
+                }
+            }
+            let left: Vec<String> = left
+                .expect("the last record decides")
+                .iter()
+                .map(|held| match held {
+                    Held::Record(record) => format!("s{}", record.offset),
+                    Held::Asked(bytes) => format!("c{}", bytes.end),
+                })
+                .collect();
+            assert_eq!(left.join(" "), expect, "{name}");
+        }
+    }
+
+    #[test]
+    fn late_records_are_an_answer_as_soon_as_the_client_asks_again() {
+        let mut doubt = Doubt::default();
+        doubt.judge(suspect(255, at(200)), &piece(0, at(200)), pace());
+        assert!(!doubt.is_open());
+    }
+
+    #[test]
+    fn what_is_held_is_bounded() {
+        let mut doubt = Doubt::default();
+        let mut most = 0;
+        for offset in 0..100 {
+            doubt.judge(suspect(255, at(121)), &piece(offset, at(121)), pace());
+            if doubt.is_open() {
+                doubt.ask(offset, offset + 1, at(121));
+                doubt.ask(offset + 1, offset + 2, at(121));
+            }
+            most = most.max(doubt.held.len());
+        }
+        assert_eq!(most, 2 * MOST);
     }
 }

@@ -25,7 +25,7 @@ use super::tap::Tap;
 use super::tls::TlsClient;
 use crate::event::{DnsSource, Fact, Failure, FailureCode, Moment, Phase};
 use crate::message::dns::Record;
-use crate::target::{DnsServers, Family, Interface, Resolution};
+use crate::target::{DnsServers, Family, Interface, Resolution, ResolveOverride, override_for};
 use crate::time::{ClockSync, Nanos};
 use ask::{Asker, FamilyAnswer};
 use exchange::Server;
@@ -55,6 +55,16 @@ pub(crate) enum Addresses {
     Asked(Lookup),
 }
 
+/// A name whose addresses are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) host: &'a str,
+    /// Where the connection goes to: overrides are for a port.
+    pub(crate) port: u16,
+    /// Addresses that count where the resolver's own overrides say nothing.
+    pub(crate) overrides: &'a [ResolveOverride],
+}
+
 /// The name servers that this machine is configured to ask.
 pub(crate) fn configured_servers() -> Vec<SocketAddr> {
     System::load().servers
@@ -74,13 +84,14 @@ impl Resolver {
     /// Finds the addresses of a host, or begins to ask for them.
     pub(crate) fn resolve(
         &self,
-        host: &str,
-        port: u16,
+        wanted: Wanted<'_>,
         recorder: &mut Recorder,
         sync: ClockSync,
         deadline: &Deadline,
     ) -> Result<Addresses, Failure> {
-        if let Some(addresses) = self.resolution.override_for(host, port) {
+        let Wanted { host, port, overrides } = wanted;
+        let of_user = self.resolution.override_for(host, port).or_else(|| override_for(overrides, host, port));
+        if let Some(addresses) = of_user {
             recorder.learn(Fact::Resolved(DnsSource::Override));
             return self.known(host, addresses.to_vec());
         }
@@ -200,7 +211,12 @@ impl Resolver {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or(443);
         let mut unrecorded = Recorder::default();
-        let found = match system.resolve(host, port, &mut unrecorded, super::clock::sync(), deadline)? {
+        let found = match system.resolve(
+            Wanted { host, port, overrides: &[] },
+            &mut unrecorded,
+            super::clock::sync(),
+            deadline,
+        )? {
             Addresses::Known(addresses) => addresses,
             Addresses::Asked(mut lookup) => lookup.wait_for_some(deadline)?,
         };

@@ -5,12 +5,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use url::Url;
 
 use super::coding::OFFERED;
+use super::keys::{JoinKeys, TRACEPARENT, X_AMZN_TRACE_ID};
 use super::sign;
 use crate::event::Failure;
 use crate::target::{ContentCoding, Credentials, HeaderField, Request};
 
 /// What the client says it is.
-const USER_AGENT: &str = concat!("wirefall/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("wirefall/", env!("CARGO_PKG_VERSION"));
 
 /// What a body is if nobody says otherwise.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -40,8 +41,13 @@ pub(crate) enum RequestContext<'a> {
 }
 
 impl Head {
-    /// The head of a user's request. Fails only where it cannot be signed.
-    pub(crate) fn new(request: &Request, context: RequestContext<'_>) -> Result<Self, Failure> {
+    /// The head of a user's request, with what joins it to logs where it is to have that. Fails only where it cannot be
+    /// signed.
+    pub(crate) fn new(
+        request: &Request,
+        context: RequestContext<'_>,
+        keys: Option<&JoinKeys>,
+    ) -> Result<Self, Failure> {
         let url = &request.url;
         let custom = |wanted: &str| request.headers.iter().rev().find(|field| named(field, wanted));
         let added = |name: &str, value: String| custom(name).is_none().then(|| (name.to_owned(), value));
@@ -54,13 +60,17 @@ impl Head {
             fields.extend(added("Proxy-Authorization", basic(user, password)));
         }
         fields.extend(authorization(request.credentials.as_ref()).and_then(|value| added("Authorization", value)));
-        fields.extend(added("User-Agent", USER_AGENT.to_owned()));
+        fields.extend(added("User-Agent", keys.map_or_else(|| USER_AGENT.to_owned(), JoinKeys::user_agent)));
         fields.extend(added("Accept", "*/*".to_owned()));
         if request.coding == ContentCoding::Compressed {
             fields.extend(added("Accept-Encoding", OFFERED.to_owned()));
         }
         if let RequestContext::ViaProxy(_) = context {
             fields.extend(added("Proxy-Connection", "Keep-Alive".to_owned()));
+        }
+        if let Some(keys) = keys {
+            fields.extend(added(X_AMZN_TRACE_ID, keys.x_amzn_trace_id()));
+            fields.extend(added(TRACEPARENT, keys.traceparent()));
         }
         fields.extend(request.headers.iter().filter(|field| !named(field, "host")).filter_map(|field| match field {
             HeaderField::Set { name, value } => Some((name.clone(), value.clone())),
@@ -198,7 +208,7 @@ mod tests {
     }
 
     fn check(request: &Request, context: RequestContext<'_>, expect: &str) {
-        let bytes = Head::new(request, context).unwrap().to_h1();
+        let bytes = Head::new(request, context, None).unwrap().to_h1();
         let text = String::from_utf8(bytes).unwrap().replace(USER_AGENT, "wirefall");
         assert_eq!(text, expect.replace('\n', "\r\n"));
     }
@@ -243,11 +253,50 @@ mod tests {
         );
     }
 
+    /// The fields of a request whose user has set these, with the keys of trace 1-00000001-…2 and parent 3.
+    fn check_keys(headers: Vec<HeaderField>, expect: &[&str]) {
+        let keys = JoinKeys::new(crate::trace::TraceId::new(1, 2), 3);
+        let request = Request { headers, ..request("https://example.com/") };
+        let head = Head::new(&request, RequestContext::Direct, Some(&keys)).unwrap();
+        let fields =
+            head.fields.iter().map(|(name, value)| format!("{name}: {}", value.replace(USER_AGENT, "wirefall")));
+        assert_eq!(fields.collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn keys_are_sent_where_the_user_says_nothing_else() {
+        let agent = "User-Agent: wirefall trace/00000001000000000000000000000002";
+        let x_ray = "X-Amzn-Trace-Id: Root=1-00000001-000000000000000000000002;Parent=0000000000000003;Sampled=1";
+        let w3c = "traceparent: 00-00000001000000000000000000000002-0000000000000003-01";
+        check_keys(vec![], &[agent, "Accept: */*", x_ray, w3c]);
+        check_keys(vec![set("user-agent", "me")], &["Accept: */*", x_ray, w3c, "user-agent: me"]);
+        check_keys(vec![set("x-amzn-trace-id", "Root=1")], &[agent, "Accept: */*", w3c, "x-amzn-trace-id: Root=1"]);
+        let removed = ["Traceparent", "User-Agent"].map(|name| HeaderField::Remove { name: name.to_owned() });
+        check_keys(removed.to_vec(), &["Accept: */*", x_ray]);
+    }
+
+    #[test]
+    fn the_signature_leaves_out_what_is_changed_on_the_way() {
+        let mut request = request("https://example.com/");
+        request.credentials = Some(Credentials::AwsSigV4 {
+            region: "us-east-1".to_owned(),
+            service: "execute-api".to_owned(),
+            access_key: "id".to_owned(),
+            secret_key: "key".to_owned(),
+            session_token: None,
+        });
+        let keys = JoinKeys::new(crate::trace::TraceId::new(1, 2), 3);
+        let head = Head::new(&request, RequestContext::Direct, Some(&keys)).unwrap();
+        let (_, signature) = head.fields.iter().find(|(name, _)| name == "authorization").unwrap();
+        assert!(signature.contains("SignedHeaders=host;x-amz-date,"), "{signature}");
+        assert!(head.fields.iter().any(|(name, _)| name == X_AMZN_TRACE_ID));
+    }
+
     #[test]
     fn http2_has_no_fields_of_the_connection() {
         let mut request = request("https://example.com/");
         request.headers = vec![set("Connection", "close"), set("X-One", "1")];
-        let head = Head::new(&request, RequestContext::Direct).unwrap();
+        let head = Head::new(&request, RequestContext::Direct, None).unwrap();
         let names: Vec<String> = head.h2_fields().map(|(name, _)| name).collect();
         assert_eq!(names, ["user-agent", "accept", "x-one"]);
     }

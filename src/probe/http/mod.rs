@@ -7,6 +7,7 @@ mod frames;
 mod h1;
 mod h2;
 mod head;
+mod keys;
 mod log;
 mod sign;
 
@@ -21,6 +22,7 @@ use crate::event::{Failure, Headers, Phase, TransportCounters};
 use crate::time::ClockSync;
 pub(crate) use coding::BodySink;
 pub(crate) use head::{Head, RequestContext};
+pub(crate) use keys::JoinKeys;
 pub(crate) use log::ExchangeLog;
 
 /// One request to be made, and where what comes of it goes.

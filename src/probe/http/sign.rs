@@ -7,6 +7,7 @@ use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest
 use aws_sigv4::sign::v4;
 
 use super::head::Head;
+use super::keys::{TRACEPARENT, X_AMZN_TRACE_ID};
 use crate::event::{Failure, FailureCode, Phase};
 use crate::probe::clock;
 use crate::probe::fault::fault;
@@ -48,7 +49,10 @@ pub(super) fn sign(request: &Request, head: &Head) -> Result<Vec<(String, String
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-/// Fields that balancers and proxies may change stay out of the signature.
+/// Fields that balancers and proxies may change stay out of the signature: load balancers add to `X-Amzn-Trace-Id`, and
+/// whoever takes part in a trace writes a `traceparent` of its own.
 fn is_signed(name: &str) -> bool {
-    !["user-agent", "accept", "accept-encoding", "content-length"].iter().any(|other| name.eq_ignore_ascii_case(other))
+    const CHANGED: &[&str] =
+        &["user-agent", "accept", "accept-encoding", "content-length", X_AMZN_TRACE_ID, TRACEPARENT];
+    !CHANGED.iter().any(|other| name.eq_ignore_ascii_case(other))
 }

@@ -3,12 +3,15 @@
 //! A chart is laid out first (pure geometry: what stands where), drawn second (plotters' SVG backend, on a canvas of
 //! sub-pixel units) and, for PNG, rasterised third (resvg). The fonts are embedded, so a chart looks the same everywhere.
 //!
-//! - `palette`: one colour per phase, wherever it is drawn
+//! - `palette`: one colour per phase and layer, wherever it is drawn
 //! - `scale`: numbers and round ticks
 //! - `fonts`: the embedded faces and how wide text is in them
 //! - `geometry`: rectangles and labels
 //! - `canvas`: shapes and text in pixels, as SVG
+//! - `frame`: headline, legend and axis
 //! - `layout`, `waterfall`: the waterfall chart
+//! - `stacked`: many requests as one bar for each target or place
+//! - `layers`: one request's wait by layers
 //! - `raster`: SVG as PNG
 //!
 //! Invariants: labels never overlap and nothing lies outside the canvas; times are written in milliseconds; the text of an
@@ -16,13 +19,16 @@
 
 mod canvas;
 mod fonts;
+mod frame;
 mod geometry;
+mod layers;
 mod layout;
 pub mod palette;
 mod raster;
 mod scale;
 #[cfg(test)]
 mod specimens;
+mod stacked;
 mod waterfall;
 
 use std::io;
@@ -31,7 +37,9 @@ use std::path::Path;
 use plotters::drawing::DrawingAreaErrorKind;
 use resvg::usvg;
 
+pub use layers::{MOST_REQUESTS, layers};
 pub use raster::{DEFAULT_SCALE, rasterise};
+pub use stacked::{Order, PartsOf, StackedOptions, Statistic, stacked};
 pub use waterfall::waterfall;
 
 /// A chart as an SVG document. Its width and height are the nominal size in pixels; its coordinates are finer.
@@ -106,6 +114,12 @@ pub enum ChartError {
     /// There is nothing to draw.
     #[error("a {chart} chart needs at least one trace, and there is none")]
     NoTraces {
+        /// Which chart was asked for.
+        chart: &'static str,
+    },
+    /// No trace says what its wait was spent on.
+    #[error("a {chart} chart needs traces whose waits are split into layers, and none has any: see wirefall attribute")]
+    NoLayers {
         /// Which chart was asked for.
         chart: &'static str,
     },

@@ -1,10 +1,11 @@
-//! One colour per phase, wherever it is drawn: charts, pages and terminals take it from here.
+//! One colour per phase and per layer, wherever it is drawn: charts, pages and terminals take it from here.
 //!
-//! The colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with any common colour vision can
+//! The colours of phases are those of Okabe and Ito, "Color Universal Design" (2008), which people with any common colour vision can
 //! tell apart. Their yellow is not used: a sliver of it vanishes on white. Invariant: [`Rgb::ink`] on a phase's colour has a
 //! contrast of at least 4.5 (WCAG 2.2 §1.4.3).
 
 use crate::event::Phase;
+use crate::trace::Layer;
 
 /// A colour in sRGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +40,30 @@ pub const fn of_phase(phase: Phase) -> Rgb {
         Phase::Send => Rgb(0xD5, 0x5E, 0x00),
         Phase::Wait => Rgb(0x00, 0x72, 0xB2),
         Phase::Receive => Rgb(0x56, 0xB4, 0xE9),
+    }
+}
+
+/// The colour of a layer: Paul Tol's "muted" scheme, so that no layer looks like a phase. Parts of one service have hues of
+/// their own, because they stand side by side. What is not a known layer is grey.
+#[must_use]
+pub const fn of_layer(layer: &Layer) -> Rgb {
+    match layer {
+        Layer::Network => of_phase(Phase::Wait),
+        Layer::Retransmission => FAILURE,
+        Layer::GlobalAccelerator => Rgb(0x66, 0x66, 0x99),
+        Layer::CloudFront => Rgb(0xAA, 0x44, 0x99),
+        Layer::CloudFrontOrigin => Rgb(0xC9, 0x8B, 0xC0),
+        Layer::Elb => Rgb(0x88, 0xCC, 0xEE),
+        Layer::Apig | Layer::FunctionUrl => Rgb(0x33, 0x22, 0x88),
+        Layer::ApigWaf => Rgb(0x88, 0x22, 0x55),
+        Layer::ApigAuthorizer => Rgb(0xCC, 0x66, 0x77),
+        Layer::Lambda | Layer::LambdaInvoke => Rgb(0x44, 0xAA, 0x99),
+        Layer::LambdaPlacement => Rgb(0xDD, 0xCC, 0x77),
+        Layer::LambdaInit | Layer::LambdaRestore => Rgb(0x99, 0x99, 0x33),
+        Layer::LambdaHandler => Rgb(0x11, 0x77, 0x33),
+        Layer::Ec2 | Layer::Fargate | Layer::Service | Layer::Target => Rgb(0x7F, 0xB0, 0x3A),
+        Layer::Unattributed => AXIS,
+        Layer::Named(_) => Rgb(0x8C, 0x8C, 0x8C),
     }
 }
 
@@ -99,6 +124,10 @@ mod tests {
         for phase in Phase::ALL {
             let colour = of_phase(phase);
             assert!(colour.contrast(colour.ink()) >= 4.5, "{phase}: {}", colour.contrast(colour.ink()));
+        }
+        for layer in Layer::KNOWN.iter().chain([&Layer::Named(String::new())]) {
+            let colour = of_layer(layer);
+            assert!(colour.contrast(colour.ink()) >= 4.5, "{layer}: {}", colour.contrast(colour.ink()));
         }
         for ink in [INK, MUTED, FAILURE] {
             assert!(ink.contrast(PAPER) >= 4.5, "{ink:?}");

@@ -42,6 +42,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         vantage: Some("a \"place\"".to_owned()),
         url,
         method: "GET".to_owned(),
+        expect_status: None,
         redirected_from: None,
     })
 }

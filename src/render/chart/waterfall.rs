@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Sheet};
-use super::geometry::{Label, Rect};
+use super::frame::{self, text_on_paper, upright};
+use super::geometry::Rect;
 use super::layout::{self, Key, Keyed, Ladder, Layout, MarkKind, Row, Rung, TickKind};
 use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, Rgb, STEP, of_phase};
 use super::scale::milliseconds;
@@ -23,9 +24,7 @@ pub fn waterfall(traces: &[Trace], options: &ChartOptions) -> Result<Svg, ChartE
     if traces.is_empty() {
         return Err(ChartError::NoTraces { chart: CHART });
     }
-    if !ChartOptions::WIDTHS.contains(&options.width) {
-        return Err(ChartError::Width { width: options.width });
-    }
+    frame::width(options)?;
     let layout = Layout::new(traces, options);
     let sheet = Sheet {
         width: layout.width,
@@ -57,25 +56,13 @@ fn description(traces: &[Trace]) -> String {
 }
 
 fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-    let whole = Rect { x: 0.0, y: 0.0, width: f64::from(layout.width), height: f64::from(layout.height) };
-    canvas.fill(&whole, PAPER)?;
-    canvas.text(&layout.title)?;
-    canvas.text(&layout.subtitle)?;
+    layout.headline.draw((layout.width, layout.height), canvas)?;
     for entry in &layout.legend {
         keyed(entry, canvas)?;
     }
-    for line in &layout.grid {
-        canvas.fill(&upright(line.x, layout.plot.y, layout.plot.bottom() + 4.0, 1.0), GRID)?;
-        line.labels.iter().try_for_each(|label| canvas.text(label))?;
-    }
-    canvas.fill(&upright(layout.plot.x, layout.plot.y, layout.plot.bottom() + 4.0, 1.0), AXIS)?;
+    frame::draw_grid(&layout.plot, &layout.grid, canvas)?;
     layout.rows.iter().try_for_each(|row| draw_row(row, canvas))?;
     layout.ladders.iter().try_for_each(|ladder| draw_ladder(ladder, canvas))
-}
-
-/// A vertical line, centred on `x`.
-fn upright(x: f64, top: f64, bottom: f64, thickness: f64) -> Rect {
-    Rect { x: x - thickness / 2.0, y: top, width: thickness, height: bottom - top }
 }
 
 fn draw_row(row: &Row, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
@@ -117,10 +104,7 @@ fn draw_row(row: &Row, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
         inside.plate.map_or(Ok(()), |(plate, colour)| canvas.fill(&plate, colour))?;
         canvas.text(&inside.label)?;
     }
-    for label in row.verdict.iter().chain(row.beside.iter().map(|entry| &entry.label)) {
-        interrupt_grid(label, canvas)?;
-    }
-    row.verdict.iter().try_for_each(|label| canvas.text(label))?;
+    row.verdict.iter().try_for_each(|label| text_on_paper(label, canvas))?;
     row.beside.iter().try_for_each(|entry| keyed(entry, canvas))
 }
 
@@ -133,12 +117,6 @@ fn draw_ladder(ladder: &Ladder, canvas: &Canvas<'_>) -> Result<(), DrawFailure> 
         labels.iter().try_for_each(|label| canvas.text(label))?;
     }
     Ok(())
-}
-
-/// Paper behind a text, so that no line of the grid runs through it.
-fn interrupt_grid(label: &Label, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-    let bounds = label.bounds();
-    canvas.fill(&Rect { x: bounds.x - 2.0, width: bounds.width + 4.0, ..bounds }, PAPER)
 }
 
 /// The network's part of a wait: the wait's colour, thinned and striped.
@@ -222,7 +200,7 @@ fn keyed(entry: &Keyed, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
             canvas.polygon(&[(x - 3.5, y - 3.0), (x + 3.5, y - 3.0), (x, y + 3.0)], INK)?;
         }
     }
-    canvas.text(label)
+    text_on_paper(label, canvas)
 }
 
 #[cfg(test)]

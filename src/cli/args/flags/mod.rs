@@ -9,25 +9,36 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::body::BodyArgs;
 use super::examples;
-use crate::lab::RegionName;
 use crate::lab::link::Share;
+use crate::lab::{Clock, ClockError, RegionName, Skew, SkewError};
 use crate::time::Nanos;
 
+mod attribute;
 mod capture;
+mod chart;
+mod client;
+mod compare;
 mod hops;
 mod network;
 mod output;
 mod pcap;
+mod regions;
 mod request;
+mod target;
 
+pub use attribute::{AttributeArgs, EvidenceArgs};
 pub use capture::CaptureArgs;
+pub use chart::{ChartArgs, ChartKind};
+pub use client::ClientArgs;
+pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
+pub use regions::RegionsArgs;
 pub use request::RequestArgs;
+pub use target::TargetArgs;
 
 /// Shows where the milliseconds of a request go
 ///
@@ -49,12 +60,21 @@ pub enum Command {
     /// Trace one request to each target, phase by phase
     #[command(after_help = examples::TRACE)]
     Trace(Box<TraceArgs>),
+    /// Trace several targets many times each, or read what was saved, and say which is faster
+    #[command(after_help = examples::COMPARE)]
+    Compare(Box<CompareArgs>),
+    /// Find the AWS regions that are nearest to this machine
+    #[command(after_help = examples::REGIONS)]
+    Regions(Box<RegionsArgs>),
     /// Run servers with known delays on this machine
     #[command(after_help = examples::LAB)]
     Lab(LabArgs),
     /// Run the lab, trace it and draw what was measured
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// Split the wait of saved traces by layers, with the logs that the layers wrote
+    #[command(after_help = examples::ATTRIBUTE)]
+    Attribute(Box<AttributeArgs>),
     /// Read captures that were made elsewhere, as traces
     #[command(after_help = examples::PCAP)]
     Pcap(Box<PcapArgs>),
@@ -72,30 +92,12 @@ pub enum Command {
 /// `wirefall trace`.
 #[derive(Args, Clone, Debug)]
 pub struct TraceArgs {
-    /// What to ask: a URL, or NAME=URL to show it under a name. Without a scheme, http:// is meant
-    #[arg(value_name = "TARGET", required = true)]
-    pub targets: Vec<String>,
-    /// What is asked.
+    /// What to ask.
     #[command(flatten)]
-    pub request: RequestArgs,
-    /// What is sent along.
+    pub targets: TargetArgs,
+    /// How to ask.
     #[command(flatten)]
-    pub body: BodyArgs,
-    /// How names become addresses.
-    #[command(flatten)]
-    pub names: NameArgs,
-    /// How packets get there.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-    /// How TLS is spoken.
-    #[command(flatten)]
-    pub tls: TlsArgs,
-    /// How HTTP is spoken.
-    #[command(flatten)]
-    pub http: HttpArgs,
-    /// How long anything may take.
-    #[command(flatten)]
-    pub limits: LimitArgs,
+    pub client: ClientArgs,
     /// Whether packets are captured.
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -128,6 +130,17 @@ pub struct LabArgs {
     /// Write the certificate authority of this run here, for --cacert
     #[arg(long, value_name = "FILE.pem")]
     pub ca_out: Option<PathBuf>,
+    /// Write AWS's logs of what is served, and the truth beside them, into this directory
+    ///
+    /// alb.log, alb-connections.log, cloudfront.log, cloudfront-realtime.log with its fields in cloudfront-realtime.fields,
+    /// apig.log (JSON of $context variables), lambda.log (text), lambda.jsonl (JSON), xray.json (batch-get-traces; anew when
+    /// nothing happens for a moment, and at the end), and truth.jsonl with each layer's own time. Files of an earlier run are
+    /// replaced.
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
+    /// Date a layer's logs by a clock that is so far off: cloudfront, elb, apig or lambda
+    #[arg(long, value_name = "LAYER=MS", value_parser = skew, requires = "logs", allow_hyphen_values = true)]
+    pub skew: Vec<(Clock, Skew)>,
     /// Put the lab into regions, each as far away as the profile says, in a network of its own
     ///
     /// Needs root, or a system on which anybody may make user namespaces. Ports are 53, 443 and 80 unless chosen.
@@ -136,6 +149,12 @@ pub struct LabArgs {
     /// Put a region at this round trip, whether the profile has it or not
     #[arg(long, value_name = "NAME=MS", value_parser = region, requires = "distance")]
     pub region: Vec<(RegionName, Nanos)>,
+    /// Put the client there: a place that the profile has in [distance.from], by itself virginia, frankfurt and sydney
+    ///
+    /// The regions are those of that place. Names without a region, such as ec2.lab.test, lead to the nearest one, as with
+    /// latency-based routing; names with one, such as ec2.us-east-1.lab.test, to that.
+    #[arg(long, value_name = "PLACE", requires = "distance")]
+    pub at: Option<String>,
     /// Lose so many packets in each direction, such as 0.5%
     #[arg(long, value_name = "PERCENT", requires = "distance")]
     pub loss: Option<Share>,
@@ -155,30 +174,6 @@ pub struct DemoArgs {
     pub out: PathBuf,
 }
 
-/// `wirefall chart`.
-#[derive(Args, Clone, Debug)]
-pub struct ChartArgs {
-    /// What to draw
-    #[arg(value_name = "KIND")]
-    pub kind: ChartKind,
-    /// Saved traces, a JSON document a line (--save, --format jsonl)
-    #[arg(value_name = "INPUT.jsonl", required = true)]
-    pub inputs: Vec<PathBuf>,
-    /// Draw into this file; its name ends in .png or .svg
-    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<super::ChartFile>)]
-    pub output: super::ChartFile,
-    /// Write this above the chart
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-}
-
-/// What can be drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ChartKind {
-    /// The phases of each trace, on one time axis.
-    Waterfall,
-}
-
 /// `wirefall completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {
@@ -190,6 +185,12 @@ pub struct CompletionsArgs {
 fn region(text: &str) -> Result<(RegionName, Nanos), String> {
     let (name, round_trip) = text.split_once('=').ok_or_else(|| format!("expected NAME=MS, got {text:?}"))?;
     Ok((name.parse::<RegionName>().map_err(|error| error.to_string())?, millis(round_trip)?))
+}
+
+fn skew(text: &str) -> Result<(Clock, Skew), String> {
+    let (layer, millis) = text.split_once('=').ok_or_else(|| format!("expected LAYER=MS, got {text:?}"))?;
+    let layer = layer.parse().map_err(|error: ClockError| error.to_string())?;
+    Ok((layer, millis.parse().map_err(|error: SkewError| error.to_string())?))
 }
 
 fn millis(text: &str) -> Result<Nanos, String> {

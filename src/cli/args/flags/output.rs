@@ -29,6 +29,10 @@ pub struct OutputArgs {
     /// Draw a waterfall into this file
     #[arg(long, value_name = "FILE.png|svg")]
     pub chart: Option<String>,
+    /// Fail with exit code 4 where a request takes longer: MEASURE=MS[,…], such as total=500,wait=200. A measure is a phase or
+    /// total. What a request does not have, or did not get to, counts as missed
+    #[arg(long, value_name = "OBJECTIVES")]
+    pub slo: Option<String>,
     /// Fail with exit code 22 on status 400 and above
     #[arg(short = 'f', long)]
     pub fail: bool,

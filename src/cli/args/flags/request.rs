@@ -5,6 +5,10 @@ use clap::Args;
 /// Flags that say what is asked, except for its body.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Request")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "raw flags; those that exclude one another are an enum once resolved"
+)]
 pub struct RequestArgs {
     /// Use this method, also after redirects
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
@@ -37,4 +41,7 @@ pub struct RequestArgs {
     /// Ask for a compressed body, and write it decompressed
     #[arg(long)]
     pub compressed: bool,
+    /// Do not send X-Amzn-Trace-Id and traceparent, nor the trace's id in User-Agent, by which logs are joined with traces
+    #[arg(long)]
+    pub no_trace_headers: bool,
 }

@@ -2,17 +2,23 @@
 //!
 //! Invariant: the result depends on the flags, the environment and the files alone.
 
-use crate::target::{Limits, Plan, Redirects, Repeat, Secrets, Target};
+use crate::target::{Limits, Plan, Redirects, Repeat, Secrets, Target, TraceHeaders};
 use crate::time::Nanos;
 
 use super::error::{ArgsError, OfFlag, ValueError};
-use super::flags::{HttpArgs, LimitArgs, TraceArgs};
-use super::{Environment, Inputs, Output};
+use super::flags::{ClientArgs, HttpArgs, LimitArgs, TraceArgs};
+use super::{Color, Environment, Inputs, Output};
 
+mod compare;
 mod hops;
 mod network;
 mod output;
+mod regions;
 mod request;
+mod targets;
+
+use request::Template;
+use targets::Chosen;
 
 /// curl's `--max-redirs` where its user gives none.
 const MAX_REDIRECTS: u32 = 50;
@@ -21,24 +27,39 @@ impl TraceArgs {
     /// What to do, and what becomes of the results.
     pub fn resolve(self, environment: &Environment, inputs: &dyn Inputs) -> Result<(Plan, Output), ArgsError> {
         let output = output::output(&self.output, &self.capture, environment, inputs)?;
-        let template = request::Template::read(&self.request, &self.body, environment, inputs)?;
-        let target = |text: &String| {
-            let (name, request) = template.request_to(text.parse().of("TARGET")?)?;
-            Ok(Target { name, tags: std::collections::BTreeMap::new(), path: None, request })
-        };
+        let template = self.client.template(environment, inputs)?;
+        let Chosen { targets, .. } = self.targets.resolve(&template, inputs)?;
+        let plan = self.client.plan(targets, environment)?;
         let plan = Plan {
-            targets: self.targets.iter().map(target).collect::<Result<_, _>>()?,
+            repeat: if self.client.connection.reuse { Repeat::ColdThenWarm } else { Repeat::Cold },
+            vantage: self.output.vantage,
+            secrets: if self.output.show_secrets { Secrets::Show } else { Secrets::Redact },
+            ..plan
+        };
+        Ok((plan, output))
+    }
+}
+
+impl ClientArgs {
+    fn template(&self, environment: &Environment, inputs: &dyn Inputs) -> Result<Template, ArgsError> {
+        Template::read(&self.request, &self.body, environment, inputs)
+    }
+
+    /// The plan for these targets, once each.
+    fn plan(&self, targets: Vec<Target>, environment: &Environment) -> Result<Plan, ArgsError> {
+        Ok(Plan {
+            targets,
             resolution: network::resolution(&self.names)?,
             route: network::route(&self.connection, environment)?,
             tls: network::tls(&self.tls, environment)?,
             http: network::http(&self.http),
             redirects: redirects(&self.http)?,
-            repeat: if self.connection.reuse { Repeat::ColdThenWarm } else { Repeat::Cold },
+            repeat: Repeat::Cold,
             limits: limits(&self.limits)?,
-            vantage: self.output.vantage,
-            secrets: if self.output.show_secrets { Secrets::Show } else { Secrets::Redact },
-        };
-        Ok((plan, output))
+            vantage: None,
+            secrets: Secrets::Redact,
+            trace_headers: if self.request.no_trace_headers { TraceHeaders::Omit } else { TraceHeaders::Send },
+        })
     }
 }
 
@@ -75,6 +96,11 @@ fn limit(text: &str) -> Result<Nanos, ValueError> {
     let fraction: u64 = format!("{decimals:0<9.9}").parse().map_err(|_| unreadable())?;
     let length = Nanos::from_secs(seconds) + Nanos::new(fraction);
     Ok(if length == Nanos::ZERO { Nanos::new(u64::MAX) } else { length })
+}
+
+/// Whether colours are used: `--no-color` and `NO_COLOR` (<https://no-color.org>) both say no.
+fn color(flag: bool, environment: &Environment) -> Color {
+    if flag || environment.get_os("NO_COLOR").is_some() { Color::Never } else { Color::Auto }
 }
 
 /// A number of digits alone.

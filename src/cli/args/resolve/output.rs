@@ -2,9 +2,7 @@
 
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
 use crate::cli::args::flags::{CaptureArgs, OutputArgs};
-use crate::cli::args::{
-    CaptureRule, Color, Environment, Format, Inputs, Output, PacketList, StatusRule, Verbosity, body,
-};
+use crate::cli::args::{CaptureRule, Environment, Format, Inputs, Output, PacketList, StatusRule, Verbosity, body};
 
 pub(super) fn output(
     flags: &OutputArgs,
@@ -13,7 +11,6 @@ pub(super) fn output(
     inputs: &dyn Inputs,
 ) -> Result<Output, ArgsError> {
     let write_out = flags.write_out.as_deref().map(|text| write_out(text, inputs)).transpose()?;
-    let no_color = flags.no_color || environment.get_os("NO_COLOR").is_some();
     Ok(Output {
         format: flags.format.or_else(|| write_out.is_none().then_some(Format::Pretty)),
         write_out,
@@ -29,8 +26,9 @@ pub(super) fn output(
             (_, true) => Verbosity::Silent,
             _ => Verbosity::Normal,
         },
-        color: if no_color { Color::Never } else { Color::Auto },
+        color: super::color(flags.no_color, environment),
         status: if flags.fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine },
+        slo: flags.slo.as_deref().map(str::parse).transpose().of("--slo")?,
     })
 }
 

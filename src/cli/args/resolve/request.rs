@@ -8,15 +8,18 @@ use crate::cli::args::body::{self, BodyArgs};
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
 use crate::cli::args::flags::RequestArgs;
 use crate::cli::args::{Environment, Inputs};
-use crate::target::{ContentCoding, Credentials, HeaderField, Location, Method, Request, SigV4Scope};
+use crate::target::{ContentCoding, Credentials, Entry, HeaderField, Location, Method, Request, SigV4Scope};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Everything about a request except where it goes; read once, used for each target.
+#[derive(Debug)]
 pub(super) struct Template {
     method: Method,
     headers: Vec<HeaderField>,
+    /// What the body is, where nobody says otherwise.
+    body_type: Option<HeaderField>,
     body: Option<Vec<u8>>,
     query: Option<String>,
     identity: Identity,
@@ -24,6 +27,7 @@ pub(super) struct Template {
 }
 
 /// Who asks, as far as the flags say.
+#[derive(Debug)]
 enum Identity {
     /// `-u`, or else the user in the URL.
     Basic(Option<(String, String)>),
@@ -34,6 +38,7 @@ enum Identity {
 }
 
 /// The keys that AWS's own tools take from the environment.
+#[derive(Debug)]
 struct AwsKeys {
     access_key: String,
     secret_key: String,
@@ -80,11 +85,9 @@ impl Template {
             add("Content-Type", HeaderField::set("Content-Type", JSON));
             add("Accept", HeaderField::set("Accept", JSON));
         }
-        if body.is_some() {
-            add("Content-Type", HeaderField::set("Content-Type", FORM));
-        }
+        let body_type = body.is_some().then(|| HeaderField::set("Content-Type", FORM));
         let coding = if flags.compressed { ContentCoding::Compressed } else { ContentCoding::AsIs };
-        Ok(Self { method, headers, body, query, identity: Identity::read(flags, environment)?, coding })
+        Ok(Self { method, headers, body_type, body, query, identity: Identity::read(flags, environment)?, coding })
     }
 
     /// The request to a place, and the place's name.
@@ -102,11 +105,34 @@ impl Template {
             credentials: self.identity.credentials(user, &url)?,
             url,
             method: self.method.clone(),
-            headers: self.headers.clone(),
+            headers: self.complete(self.headers.clone()),
             body: self.body.clone(),
             coding: self.coding,
         };
         Ok((name, request))
+    }
+
+    /// The request of a target that a file describes. Flags beat the file.
+    pub(super) fn request_of(&self, entry: &Entry) -> Result<Request, ArgsError> {
+        let (_, mut request) = self.request_to(entry.location.clone())?;
+        if self.method == Method::Derived("GET") && self.query.is_none() {
+            request.body.clone_from(&entry.body);
+            let derived = if request.body.is_some() { "POST" } else { "GET" };
+            request.method = entry.method.clone().unwrap_or(Method::Derived(derived));
+        } else if matches!(self.method, Method::Chosen(_)) && self.body.is_none() && self.query.is_none() {
+            request.body.clone_from(&entry.body);
+        }
+        let own = entry.headers.iter().filter(|field| !self.headers.iter().any(|given| given.is(field.name())));
+        request.headers = self.complete(own.chain(&self.headers).cloned().collect());
+        Ok(request)
+    }
+
+    /// These fields, and the body's type where none of them gives or removes it.
+    fn complete(&self, mut headers: Vec<HeaderField>) -> Vec<HeaderField> {
+        let missing = self.body_type.iter().filter(|field| !headers.iter().any(|given| given.is(field.name())));
+        let missing: Vec<HeaderField> = missing.cloned().collect();
+        headers.extend(missing);
+        headers
     }
 }
 

@@ -1,4 +1,4 @@
-//! Handshakes of both versions, with what may come between them and the response.
+//! Handshakes of both versions.
 
 use super::*;
 
@@ -10,12 +10,12 @@ fn extension(kind: u16, content: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &vec16(content)].concat()
 }
 
-fn record(content: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn record(content: u8, body: &[u8]) -> Vec<u8> {
     [&[content, 3, 3], &vec16(body)[..]].concat()
 }
 
 /// A record of application data whose body has this length.
-fn hidden(length: usize) -> Vec<u8> {
+pub(super) fn hidden(length: usize) -> Vec<u8> {
     record(23, &vec![0; length])
 }
 
@@ -41,16 +41,16 @@ fn server_hello(cipher: [u8; 2], extensions: &[Vec<u8>], session: &[u8], random:
     record(22, &message(2, &body))
 }
 
-fn modern(cipher: [u8; 2]) -> Vec<u8> {
+pub(super) fn modern(cipher: [u8; 2]) -> Vec<u8> {
     server_hello(cipher, &[extension(43, &[3, 4]), extension(51, &[0, 0x1d, 0, 0])], &[9, 9], 1)
 }
 
-fn finished() -> Vec<u8> {
+pub(super) fn finished() -> Vec<u8> {
     [record(20, &[1]), hidden(4 + 32 + 17)].concat()
 }
 
 /// Hello at 125, ServerHello at 145 with the rest of its flight in two more packets, Finished at 150.
-fn shaken(alpn: &[&str]) -> Script {
+pub(super) fn shaken(alpn: &[&str]) -> Script {
     Script::new(443)
         .open()
         .client(125, client_hello("example.com", alpn))
@@ -91,141 +91,6 @@ fn a_handshake_a_request_and_one_on_the_same_connection() {
     assert_eq!((session.version.as_str(), session.cipher.as_str()), ("TLSv1.3", "TLS_AES_128_GCM_SHA256"));
     assert_eq!((session.group.as_deref(), session.alpn, session.resumed), (Some("X25519"), None, false));
     assert_eq!(session.round_trips, 1);
-}
-
-#[test]
-fn tickets_are_no_response() {
-    let expect = &["? https://example.com/ @100 connect:20 tls:30 send:1 wait:49 receive:0"];
-    // Before the request.
-    shaken(&[])
-        .server(170, hidden(255))
-        .client(171, hidden(200))
-        .server(220, hidden(800))
-        .check(&["? https://example.com/ @100 connect:20 tls:30 send:21 wait:49 receive:0"]);
-    // In packets that do not acknowledge the request.
-    shaken(&[]).client(151, hidden(200)).server_before(171, &hidden(255), 205).server(200, hidden(800)).check(expect);
-    // A pair of one length, in packets that acknowledge all.
-    shaken(&[])
-        .client(151, hidden(200))
-        .server(171, [hidden(255), hidden(255)].concat())
-        .server(200, hidden(800))
-        .check(expect);
-    // A single one, as fast as the network.
-    shaken(&[]).client(151, hidden(200)).server(171, hidden(255)).server(200, hidden(800)).check(expect);
-    // What nothing follows is the response.
-    shaken(&[])
-        .client(151, hidden(200))
-        .server(171, hidden(255))
-        .check(&["? https://example.com/ @100 connect:20 tls:30 send:1 wait:20 receive:0"]);
-    // So is what the client asks again after.
-    shaken(&[])
-        .client(151, hidden(200))
-        .server(171, hidden(255))
-        .client(180, hidden(200))
-        .server(190, hidden(255))
-        .check(&[
-            "? https://example.com/ @100 connect:20 tls:30 send:1 wait:20 receive:0",
-            "? https://example.com/ @180 send:0 wait:10 receive:0 reused",
-        ]);
-}
-
-#[test]
-fn tickets_where_packets_were_sent_again() {
-    let request = || hidden(200);
-    let again = [finished(), request()].concat();
-    let ticket = hidden(179);
-    let pair = [hidden(255), hidden(255)].concat();
-    // Finished and the request are lost, and sent again in one packet: the tickets acknowledge both.
-    let merged = || shaken(&[]).client(151, request()).client_again(351, &again);
-    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:649 receive:0";
-    merged().server(371, &ticket).server(800, hidden(800)).check(&[expect]);
-    merged().server(371, &pair).server(800, hidden(800)).check(&[expect]);
-    // Too late even for Finished sent again.
-    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:349 receive:300";
-    merged().server(500, &ticket).server(800, hidden(800)).check(&[expect]);
-    // Only the request was sent again: Finished had come long before.
-    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:220 receive:429";
-    shaken(&[])
-        .client(151, request())
-        .client_again(351, &request())
-        .server(371, &ticket)
-        .server(800, hidden(800))
-        .check(&[expect]);
-    // The ticket is lost and sent again: an acknowledgement behind it tells that it was under way, or the response does.
-    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:649 receive:0";
-    shaken(&[])
-        .client(151, request())
-        .server_late(391, &ticket, |script| script.server(172, b""))
-        .server(800, hidden(800))
-        .check(&[expect]);
-    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:22 receive:218";
-    shaken(&[])
-        .client(151, request())
-        .server_late(391, &ticket, |script| script.server(173, hidden(800)))
-        .check(&[expect]);
-    // Nothing tells.
-    let expect = "? https://example.com/ @100 connect:20 tls:30 send:1 wait:240 receive:409";
-    shaken(&[]).client(151, request()).server(391, &ticket).server(800, hidden(800)).check(&[expect]);
-}
-
-#[test]
-fn tickets_and_settings_over_a_long_way() {
-    let expect = |wait: u64| format!("? https://example.com/ @100 connect:2500 tls:1501 send:1 wait:{wait} receive:0");
-    let lone = || hidden(24 + 17);
-    let rest = || hidden(89 + 17);
-    // The SYN was sent again, so that only the hellos tell the round trip of 1.5 s.
-    let shaken = |alpn: &[&str]| {
-        let mut script = Script::new(443).packet(100, Direction::Sent, TcpFlags::SYN, b"");
-        script.raw(1_100, Direction::Sent, TcpFlags::SYN, CLIENT, 0, b"", 0);
-        script
-            .packet(2_600, Direction::Received, TcpFlags::SYN | TcpFlags::ACK, b"")
-            .packet(2_600, Direction::Sent, TcpFlags::ACK, b"")
-            .client(2_600, client_hello("example.com", alpn))
-            .server(4_100, [modern([0x13, 1]), record(20, &[1]), hidden(944)].concat())
-            .client(4_101, finished())
-    };
-    shaken(&[])
-        .client(4_102, hidden(200))
-        .server(5_602, hidden(179))
-        .server(6_034, hidden(398))
-        .check(&[&expect(1_932)]);
-    let modern = &["h2", "http/1.1"];
-    shaken(modern)
-        .client(4_102, [lone(), rest()].concat())
-        .server(5_602, hidden(179))
-        .server(5_602, hidden(33 + 17))
-        .server(5_602, hidden(22 + 17))
-        .client(5_602, hidden(9 + 17))
-        .server(6_034, hidden(398))
-        .check(&[&expect(1_932)]);
-    // However late the ticket is: SETTINGS come behind it, which the client's preface shows, or its acknowledgement.
-    let late = |request: Vec<u8>| {
-        shaken(modern).client(4_102, request).server(8_000, hidden(179)).server(8_001, hidden(33 + 17))
-    };
-    late([lone(), rest()].concat()).server(8_102, hidden(398)).check(&[&expect(4_000)]);
-    late(hidden(24 + 27 + 89 + 17)).client(8_002, hidden(9 + 17)).server(8_102, hidden(398)).check(&[&expect(4_000)]);
-    // Without either, HTTP/1.1 may have been chosen, with a short head and a short body.
-    let whole = "? https://example.com/ @100 connect:2500 tls:1501 send:1 wait:3898 receive:102";
-    shaken(modern)
-        .client(4_102, hidden(200))
-        .server(8_000, hidden(179))
-        .server(8_001, hidden(33 + 17))
-        .server(8_102, hidden(398))
-        .check(&[whole]);
-}
-
-#[test]
-fn the_frames_that_begin_http2_are_no_exchange() {
-    shaken(&["h2", "http/1.1"])
-        .client(151, [hidden(24 + 27 + 13 + 17), hidden(80)].concat())
-        .server(171, [hidden(255), hidden(255)].concat())
-        .server(172, hidden(40 + 17))
-        .server(173, hidden(9 + 17))
-        .client(174, hidden(9 + 17))
-        .server(220, hidden(150))
-        .server(225, hidden(1_500))
-        .client(400, hidden(17 + 17))
-        .check(&["? https://example.com/ @100 connect:20 tls:30 send:1 wait:69 receive:5"]);
 }
 
 #[test]

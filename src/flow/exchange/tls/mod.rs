@@ -88,10 +88,11 @@ impl Tls {
             RecordItem::Bytes(part) => match *bytes {
                 Bytes::Clear => handshake.take(part, |message| shared.client_message(message, at.seen, context)),
                 Bytes::Alert => collect(part, alert, alert_length),
-                Bytes::Content | Bytes::Doubtful => shared.flights.client(at.begin, at.end, at.seen, context),
+                Bytes::Content => shared.flights.client(at.begin, at.end, at.seen, context),
+                Bytes::Doubtful => shared.asked(at.begin, at.end, at.seen, context),
                 Bytes::Ignored => {}
             },
-            RecordItem::Unframed if shared.is_ready => shared.flights.client(at.begin, at.end, at.seen, context),
+            RecordItem::Unframed if shared.is_ready => shared.asked(at.begin, at.end, at.seen, context),
             RecordItem::Unframed => {}
             RecordItem::Ended(record) => {
                 match record.content {
@@ -137,6 +138,7 @@ impl Tls {
                 Bytes::Ignored => {}
             },
             RecordItem::Unframed if shared.is_ready => {
+                shared.settle(context);
                 shared.flights.server(piece.offset, piece.seen, piece.delivered, context);
             }
             RecordItem::Unframed => {}
@@ -162,7 +164,7 @@ impl Tls {
     }
 
     pub(super) fn acknowledged(&mut self, offset: u64, at: Stamp) {
-        self.shared.flights.acknowledged(offset, at);
+        self.shared.acknowledged(offset, at);
     }
 
     /// Bytes of the client from this offset on were sent again.

@@ -7,7 +7,7 @@ use crate::flow::exchange::context::Context;
 use crate::flow::exchange::draft::{Ending, TlsSeen};
 use crate::flow::exchange::flights::Flights;
 use crate::flow::exchange::stream::Piece;
-use crate::flow::exchange::tickets::{Doubt, Gap, Pace, Suspect, Verdict};
+use crate::flow::exchange::tickets::{Doubt, Gap, Held, Kind, Pace, Suspect, Verdict};
 use crate::message::tls::{
     Alert, ClientHello, ContentType, Message, Record, ServerHello, cipher_name, group_name, version_name,
 };
@@ -29,6 +29,8 @@ const CONTROL: [usize; 5] = [9, 13, 17, 9 + 13, 13 + 13];
 
 /// The words with which a client begins HTTP/2 (RFC 9113 §3.4).
 const PREFACE: usize = 24;
+/// What the server begins HTTP/2 with has at most this length: SETTINGS of some parameters, with a `WINDOW_UPDATE`.
+const SETTINGS: usize = 64;
 
 /// What the bytes of the record under way are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub(super) enum Bytes {
     Alert,
     /// Content.
     Content,
-    /// Content, or a session ticket.
+    /// Of the server: content, or a session ticket. Of the client: of the request that is open, or of the next one.
     Doubtful,
 }
 
@@ -172,16 +174,23 @@ impl Shared {
             }
             ContentType::ApplicationData if self.is_control(record.length) => {
                 if self.may_be_http2() && self.plain(record.length).is_some_and(|plain| CONTROL.contains(&plain)) {
-                    self.doubt.speaks_http2(seen);
+                    self.doubt.speaks_http2();
                 }
                 Bytes::Ignored
             }
             ContentType::ApplicationData => {
                 let is_first = self.flights.open().is_none();
                 if is_first && self.may_be_http2() && self.plain(record.length) == Some(PREFACE) {
-                    self.doubt.speaks_http2(seen);
+                    self.doubt.speaks_http2();
                 }
-                self.settle_before_request(context);
+                if !self.flights.awaits_response() {
+                    return Bytes::Content;
+                }
+                if self.doubt.is_open() {
+                    return Bytes::Doubtful;
+                }
+                // The client asks again: what was held back was the answer.
+                self.settle(context);
                 Bytes::Content
             }
             _ => Bytes::Ignored,
@@ -247,26 +256,27 @@ impl Shared {
             return Bytes::Ignored;
         }
         self.late_alert = None;
-        let asked = self.flights.open().map(|draft| draft.sent_end);
+        let asked = self.doubt.asked_end().or_else(|| self.flights.open().map(|draft| draft.sent_end));
         let gap = self.gap.filter(|gap| gap.end > piece.offset);
         let covered = gap.map_or(covered, |gap| covered.min(gap.covered));
         let may_answer = asked.is_some_and(|end| covered >= end);
-        let is_preface = self.may_be_http2() && self.plain(record.length).is_some_and(|plain| plain <= 64);
+        let is_settings = self.may_be_http2() && self.plain(record.length).is_some_and(|plain| plain <= SETTINGS);
+        let kind = if is_settings { Some(Kind::Settings) } else { Kind::of_length(record.length) };
         let sent = gap.map_or(piece.seen, |gap| gap.at.min(piece.seen));
-        let suspect = Suspect { length: record.length, may_answer, is_preface, sent };
+        let suspect = Suspect { length: record.length, kind, may_answer, sent };
         let pace = Pace {
             finished: self.seen.finished,
             again: self.finished_again,
             round_trip: context.round_trip.or_else(|| self.hello_round_trip()),
         };
         match self.doubt.judge(suspect, piece, pace) {
-            Verdict::Ticket => Bytes::Ignored,
+            Verdict::Ticket(held) => {
+                self.release(held, context);
+                Bytes::Ignored
+            }
             Verdict::Doubtful => Bytes::Doubtful,
-            Verdict::Content => Bytes::Content,
-            Verdict::ContentSince(held) => {
-                for (offset, seen, delivered) in held {
-                    self.flights.server(offset, seen, delivered, context);
-                }
+            Verdict::Content(held) => {
+                self.release(held, context);
                 Bytes::Content
             }
         }
@@ -295,18 +305,41 @@ impl Shared {
         }
     }
 
-    /// The client asks again: what was held back was the answer, unless it can only have been HTTP/2's preface, or tickets.
-    pub(super) fn settle_before_request(&mut self, context: &mut Context) {
-        let is_no_answer = self.doubt.is_preface_only() || self.doubt.is_run_of_tickets();
-        if self.flights.awaits_response() && !is_no_answer {
-            self.settle(context);
+    /// The client said this while it was open whether it has its answer.
+    pub(super) fn asked(&mut self, begin: u64, end: u64, seen: Stamp, context: &mut Context) {
+        if self.doubt.is_settled() {
+            self.flights.client(begin, end, seen, context);
+        } else {
+            self.doubt.ask(begin, end, seen);
         }
     }
 
-    /// Nothing tells that what was held back were tickets: it is content.
+    /// The server's TCP has acknowledged the client's stream up to here.
+    pub(super) fn acknowledged(&mut self, offset: u64, at: Stamp) {
+        self.flights.acknowledged(offset, at);
+        self.doubt.acknowledged(offset, at);
+    }
+
+    /// Nothing will tell any more what it was that is held back.
     pub(super) fn settle(&mut self, context: &mut Context) {
-        for (offset, seen, delivered) in self.doubt.give_up() {
-            self.flights.server(offset, seen, delivered, context);
+        let held = self.doubt.give_up();
+        self.release(held, context);
+    }
+
+    /// What was held back takes its course.
+    fn release(&mut self, held: Vec<Held>, context: &mut Context) {
+        for held in held {
+            match held {
+                Held::Record(record) => self.flights.server(record.offset, record.seen, record.delivered, context),
+                Held::Asked(bytes) => {
+                    for seen in [bytes.first, bytes.last] {
+                        self.flights.client(bytes.begin, bytes.end, seen, context);
+                    }
+                    if let Some(at) = bytes.acknowledged {
+                        self.flights.acknowledged(bytes.end, at);
+                    }
+                }
+            }
         }
     }
 

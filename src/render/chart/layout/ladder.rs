@@ -7,10 +7,10 @@
 //! Invariant: a ladder is as wide as the chart; its labels leave its bars room.
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
+use super::super::frame::MARGIN;
 use super::super::geometry::{Anchor, Font, Label, Rect};
 use super::super::palette::{FAILURE, INK, MUTED, Rgb};
 use super::super::scale::milliseconds;
-use super::MARGIN;
 use crate::time::Nanos;
 use crate::trace::{Hop, HopReply, HopSearch, RoundTrips, Trace, last_answering};
 

@@ -5,30 +5,29 @@
 //! time; every other row starts at zero.
 
 mod bar;
-mod frame;
 mod ladder;
 mod packets;
+mod surroundings;
 mod writing;
 
 use std::collections::BTreeMap;
 
 pub(super) use bar::{Bar, MarkKind};
-pub(super) use frame::title;
 pub(super) use ladder::{Ladder, Rung};
 pub(super) use packets::TickKind;
+pub(super) use surroundings::title;
 
 use bar::PacketStrip;
-use frame::Axis;
 
 use super::ChartOptions;
-use super::fonts::{Shorten, Weight, ellipsised};
+use super::fonts::Weight;
+use super::frame::{self, Axis, GridLine, Headline, MARGIN};
 use super::geometry::{Anchor, Font, Label, Rect, Texts};
 use super::palette::{INK, MUTED, Rgb};
 use crate::event::Phase;
 use crate::time::Nanos;
 use crate::trace::Trace;
 
-const MARGIN: f64 = 36.0;
 /// More rows than this are set closely, with one line each.
 const MOST_ROOMY: usize = 16;
 /// From a bar to the line below it, past the marks of round trips, and how high that line is, in pixels.
@@ -40,8 +39,7 @@ const SECOND_LINE: f64 = 15.0;
 pub(super) struct Layout {
     pub(super) width: u32,
     pub(super) height: u32,
-    pub(super) title: Label,
-    pub(super) subtitle: Label,
+    pub(super) headline: Headline,
     pub(super) legend: Vec<Keyed>,
     /// Where bars are; its left side is time zero.
     pub(super) plot: Rect,
@@ -49,14 +47,6 @@ pub(super) struct Layout {
     pub(super) rows: Vec<Row>,
     /// The hops of the first traces that have some; none where rows are set closely.
     pub(super) ladders: Vec<Ladder>,
-}
-
-/// A tick of the axis.
-#[derive(Clone, Debug)]
-pub(super) struct GridLine {
-    pub(super) x: f64,
-    /// Below the plot, and above it where the plot is high.
-    pub(super) labels: Vec<Label>,
 }
 
 /// One trace.
@@ -82,13 +72,8 @@ pub(super) struct Inside {
     pub(super) plate: Option<(Rect, Rgb)>,
 }
 
-/// A symbol with its text.
-#[derive(Clone, Debug)]
-pub(super) struct Keyed {
-    pub(super) key: Key,
-    pub(super) symbol: Rect,
-    pub(super) label: Label,
-}
+/// A symbol of this chart with its text.
+pub(super) type Keyed = frame::Keyed<Key>;
 
 /// What a symbol stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,19 +178,10 @@ impl Layout {
             .reduce(f64::min)
             .unwrap_or(width - MARGIN - left);
 
-        let title = title(traces, options);
-        let subtitle = frame::subtitle(traces);
-        let font = |size, weight, ink| Font { size, weight, ink };
-        let one_line = |text: &str, font: Font, baseline| {
-            let text = ellipsised(text, font.weight, font.size, room, Shorten::End);
-            font.label(&text, MARGIN, baseline, Anchor::Start)
-        };
-
         let mut layout = Self {
             width: options.width,
             height: 0,
-            title: one_line(&title, font(22.0, Weight::SemiBold, INK), 48.0),
-            subtitle: one_line(&subtitle, font(13.5, Weight::Regular, MUTED), 72.0),
+            headline: Headline::new(&title(traces, options), &surroundings::subtitle(traces), room),
             legend: Vec::new(),
             plot: Rect { x: left, y: 0.0, width: width - MARGIN - left, height: 0.0 },
             grid: Vec::new(),
@@ -227,8 +203,8 @@ impl Layout {
                 })
                 .collect()
         };
-        let legend = frame::legend(&rows(0.0), room);
-        let legend_bottom = legend.iter().map(|entry| entry.symbol.bottom()).fold(0.0, f64::max);
+        let legend = surroundings::legend(&rows(0.0), room);
+        let legend_bottom = frame::legend_bottom(&legend);
         let (axis, above_plot) = match metrics.second_line {
             None => (Axis::AboveAndBelow, 42.0),
             Some(_) => (Axis::Below, 18.0),
@@ -238,15 +214,13 @@ impl Layout {
         let rows_height = traces.iter().map(|_| metrics.pitch).sum::<f64>();
         layout.plot = Rect { y: top, height: rows_height, ..layout.plot };
         (layout.rows, layout.legend) = (rows, legend);
-        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis);
+        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis, MARGIN);
         let below_axis = layout.plot.bottom() + 42.0;
         if metrics.second_line.is_some() {
             layout.ladders = ladder::ladders(traces, width, below_axis);
         }
         let bottom = layout.ladders.last().map_or(layout.plot.bottom() + 50.0, |ladder| ladder.frame.bottom() + 18.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; `as` saturates")]
-        let height = bottom.ceil() as u32;
-        layout.height = height;
+        layout.height = frame::whole_pixels(bottom);
         layout
     }
 }
@@ -327,7 +301,7 @@ mod tests {
 
     impl Layout {
         fn labels(&self) -> Vec<&Label> {
-            let frame = [&self.title, &self.subtitle].into_iter();
+            let frame = [&self.headline.title, &self.headline.subtitle].into_iter();
             let frame = frame.chain(self.legend.iter().map(|entry| &entry.label));
             let frame = frame.chain(self.grid.iter().flat_map(|line| &line.labels));
             let ladders = self

@@ -3,7 +3,7 @@
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
 use super::super::geometry::{Anchor, Font, Label, Rect, Texts};
-use super::super::palette::{FAILURE, INK, MUTED, NETWORK_PAPER, of_phase};
+use super::super::palette::{FAILURE, MUTED, NETWORK_PAPER, of_phase};
 use super::super::scale::milliseconds;
 use super::bar::{Bar, Segment};
 use super::{Inside, Key, Keyed, Metrics};
@@ -204,14 +204,6 @@ fn fitting(mut items: Vec<Item>, font: &Font, room: f64) -> Vec<Item> {
         let Some(shortest) = shortest else { return Vec::new() };
         gathered = Some(gathered.unwrap_or_default() + items.remove(shortest).duration.unwrap_or_default());
     }
-}
-
-/// The symbol and text of one entry of the legend, from `(x, y)` on, where y is its middle.
-pub(super) fn legend_entry(key: Key, text: &str, (x, y): (f64, f64)) -> Keyed {
-    const SIDE: f64 = 12.0;
-    let font = Font { size: 13.0, weight: Weight::Regular, ink: INK };
-    let symbol = Rect { x, y: y - SIDE / 2.0, width: SIDE, height: SIDE };
-    Keyed { key, symbol, label: font.label(text, symbol.right() + 6.0, font.centred_on(y), Anchor::Start) }
 }
 
 #[cfg(test)]

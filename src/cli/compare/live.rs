@@ -1,0 +1,160 @@
+//! Targets that are asked now: many times each, in an order in which whatever drifts hits all of them alike.
+
+use crate::capture::Depth;
+use crate::cli::CommandError;
+use crate::cli::args::{CompareOutput, Judgement, Live, PacketList};
+use crate::cli::capture::{self, Wish};
+use crate::cli::console::Console;
+use crate::cli::ending::Ending;
+use crate::cli::measure::{Manner, Purpose, Turn, measure};
+use crate::cli::outlet::append;
+use crate::cli::progress::Progress;
+use crate::probe::{Interrupt, Probe};
+use crate::render::json;
+use crate::schedule::interleaved;
+use crate::stats::{Baseline, Settings, grouped};
+use crate::target::{Repeat, Target};
+use crate::trace::{Trace, redact_url};
+
+/// Orders that nobody chose are drawn from so many, so that their numbers are short enough to be typed again.
+const SEEDS: u64 = 1_000_000;
+
+pub(super) fn run(
+    live: &Live,
+    judgement: &Judgement,
+    output: &CompareOutput,
+    interrupt: &Interrupt,
+    ending: &mut Ending,
+    console: &mut Console,
+) -> Result<(), CommandError> {
+    let plan = &live.plan;
+    let wish = Wish { rule: output.capture, depth: Depth::Headers };
+    let captured = capture::begin(plan, wish, None, console)?;
+    let probe = match &captured {
+        Some(capture) => Probe::watched_by(capture::watcher(capture, PacketList::Omit), plan, interrupt.clone())?,
+        None => Probe::new(plan, interrupt.clone())?,
+    };
+    let seed = live.seed.unwrap_or_else(|| getrandom::u64().unwrap_or_default() % SEEDS);
+    console.note(&introduction(live, seed));
+
+    let traces = ask(live, seed, &probe, output, interrupt, ending, console);
+    if let Some(capture) = &captured {
+        capture::report_losses(capture, console);
+    }
+    let of = |index: usize| traces.iter().filter(move |(target, _)| *target == index).map(|(_, trace)| trace);
+    for (index, target) in plan.targets.iter().enumerate() {
+        ending.judge(console, &super::verdict(&name(target), of(index)));
+        if live.repeat == Repeat::ColdThenWarm {
+            console.note(&reconnections(&name(target), of(index)));
+        }
+    }
+    // In the order of the targets, not in that of the requests.
+    let mut in_order: Vec<&(usize, Trace)> = traces.iter().collect();
+    in_order.sort_by_key(|(target, _)| *target);
+    let in_order: Vec<Trace> = in_order.into_iter().map(|(_, trace)| trace.clone()).collect();
+    let of_baseline: Vec<Trace> = of(live.baseline).take(1).cloned().collect();
+    let baseline = grouped(&of_baseline).into_iter().next();
+    let baseline = baseline.map_or(Baseline::Absent, |group| Baseline::Target(group.row.name));
+    let settings = Settings { seed, ..judgement.settings };
+    super::conclude(&grouped(&in_order), &baseline, &settings, judgement, output, ending, console)
+}
+
+/// Every trace that counts, with the place of its target, as they ended.
+fn ask(
+    live: &Live,
+    seed: u64,
+    probe: &Probe<'_>,
+    output: &CompareOutput,
+    interrupt: &Interrupt,
+    ending: &mut Ending,
+    console: &mut Console,
+) -> Vec<(usize, Trace)> {
+    let targets = &live.plan.targets;
+    let warmups = targets.len() * live.warmup;
+    let turns = interleaved(targets.len(), live.warmup + live.requests, seed).enumerate().map(|(number, target)| {
+        let purpose = if number < warmups { Purpose::WarmUp } else { Purpose::Count };
+        Turn { target, purpose }
+    });
+    let mut progress = Progress::of(targets.len() * (live.warmup + live.requests));
+    let mut traces: Vec<(usize, Trace)> = Vec::new();
+    let mut said: Vec<String> = Vec::new();
+    let manner = Manner { repeat: live.repeat, at_once: live.at_once };
+    measure(
+        probe,
+        targets,
+        turns,
+        manner,
+        interrupt,
+        |_| true,
+        |Turn { target, purpose }, traced| {
+            progress.step(&name(&targets[target]), console);
+            if purpose == Purpose::WarmUp {
+                return;
+            }
+            if let Some(path) = &output.save {
+                let saved =
+                    json::jsonl(&traced.traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
+                if saved.is_err() {
+                    progress.clear(console);
+                }
+                ending.wrote(console, saved);
+            }
+            if let Some(stopped) = traced.stopped {
+                let message = format!("{}: {stopped}", name(&targets[target]));
+                if !said.contains(&message) {
+                    progress.clear(console);
+                    console.complain(&message);
+                    said.push(message);
+                }
+            }
+            traces.extend(traced.traces.into_iter().map(|trace| (target, trace)));
+        },
+    );
+    progress.clear(console);
+    traces
+}
+
+/// What a target is called here: a URL may hold what nobody should read over a shoulder.
+fn name(target: &Target) -> String {
+    target.name.clone().unwrap_or_else(|| redact_url(target.request.url.as_str()))
+}
+
+/// What is about to be done, and how it can be repeated.
+fn introduction(live: &Live, seed: u64) -> String {
+    let Live { requests, warmup, repeat, at_once, .. } = live;
+    let targets = live.plan.targets.len();
+    let to_each = if targets == 1 { String::new() } else { format!(" to each of {targets} targets, in random order") };
+    let connections = match repeat {
+        Repeat::Cold => "each on a connection of its own",
+        Repeat::ColdThenWarm => "on one connection to each target",
+    };
+    let warmup = match warmup {
+        0 => String::new(),
+        warmup => format!(", after {warmup} each that do not count and are not saved"),
+    };
+    let at_once = match at_once.get() {
+        1 => String::new(),
+        at_once => format!(", {at_once} targets at once"),
+    };
+    let baseline = match live.plan.targets.get(live.baseline) {
+        Some(baseline) if targets > 1 => format!("; compared with {}", name(baseline)),
+        _ => String::new(),
+    };
+    format!("{requests} requests{to_each}, {connections}{warmup}{at_once}{baseline} (--seed {seed})\n")
+}
+
+/// Which of the requests that should have been warm were not, if any.
+fn reconnections<'t>(name: &str, traces: impl Iterator<Item = &'t Trace>) -> String {
+    let (mut all, mut anew) = (0, 0);
+    for trace in traces {
+        all += 1;
+        anew += u32::from(trace.connect.as_ref().is_some_and(|connect| !connect.reused));
+    }
+    match anew {
+        0 => String::new(),
+        _ if anew == all => {
+            format!("{name}: every request opened a connection anew: it is not kept, or the requests failed\n")
+        }
+        _ => format!("{name}: {anew} of {all} requests opened a connection anew; they are counted apart, as cold\n"),
+    }
+}

@@ -1,0 +1,189 @@
+//! `wirefall regions`: how far the regions of AWS are from here.
+//!
+//! Each is asked some times, on a connection of its own each time, regions interleaved. The first request to each finds its name
+//! and a route that are not cached anywhere on the way; it does not count. What counts is the time to connect, a round trip, also
+//! of requests that failed after it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::args::{PacketList, ProcessInputs, RegionSurvey, RegionsArgs, SummaryFormat, SurveyDepth, Verbosity};
+use super::capture::{self, Wish};
+use super::console::{self, Console};
+use super::ending::Ending;
+use super::interrupt::catch_interrupts;
+use super::measure::{Manner, Purpose, Turn, measure};
+use super::outlet::append;
+use super::progress::Progress;
+use super::{CommandError, drawing, summary};
+use crate::capture::Depth;
+use crate::probe::{Interrupt, Probe};
+use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
+use crate::render::{json, terminal};
+use crate::schedule::interleaved;
+use crate::stats::{Baseline, Measure, Row, Sample, Settings, Stats, Summary, TargetSummary, grouped, summarise};
+use crate::target::{Region, Repeat};
+use crate::time::Nanos;
+use crate::trace::{Phase, Trace};
+
+const CONNECT: Measure = Measure::Phase(Phase::Connect);
+
+pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, CommandError> {
+    let survey = args.resolve(console.environment(), &ProcessInputs)?;
+    if survey.output.verbosity == Verbosity::Silent {
+        console.be_quiet();
+    }
+    let interrupt = catch_interrupts()?;
+    let plan = &survey.plan;
+    let wish = Wish { rule: survey.output.capture, depth: Depth::Headers };
+    let captured = capture::begin(plan, wish, None, console)?;
+    let probe = match &captured {
+        Some(capture) => Probe::watched_by(capture::watcher(capture, PacketList::Omit), plan, interrupt.clone())?,
+        None => Probe::new(plan, interrupt.clone())?,
+    };
+    let mut ending = Ending::default();
+    let mut traces = ask(&survey, &probe, &interrupt, &mut ending, console);
+    if let Some(capture) = &captured {
+        capture::report_losses(capture, console);
+    }
+    let rows = rows(&survey, &traces);
+    // In the order of the rows: nearest first.
+    let place = |trace: &Trace| rows.iter().position(|row| Some(&row.name) == trace.subject.name.as_ref());
+    traces.sort_by_key(place);
+    let printed = show(&survey, &rows, &traces, console);
+    ending.wrote(console, printed);
+    if let Some(file) = &survey.output.chart {
+        ending.wrote(console, drawing::draw_stacked(&grouped(&traces), file));
+    }
+    Ok(ending.exit_code(&interrupt))
+}
+
+/// Every trace that counts, as they ended.
+fn ask(
+    survey: &RegionSurvey,
+    probe: &Probe<'_>,
+    interrupt: &Interrupt,
+    ending: &mut Ending,
+    console: &mut Console,
+) -> Vec<Trace> {
+    let targets = &survey.plan.targets;
+    let given_up = RefCell::new(BTreeSet::new());
+    let turns = interleaved(targets.len(), 1 + survey.requests, seed()).enumerate().map(|(number, target)| {
+        let purpose = if number < targets.len() { Purpose::WarmUp } else { Purpose::Count };
+        Turn { target, purpose }
+    });
+    let mut progress = Progress::of(targets.len() * (1 + survey.requests));
+    let mut traces: Vec<Trace> = Vec::new();
+    let is_wanted = |turn: Turn| !given_up.borrow().contains(&turn.target);
+    let manner = Manner { repeat: Repeat::Cold, at_once: survey.at_once };
+    measure(probe, targets, turns, manner, interrupt, is_wanted, |Turn { target, purpose }, traced| {
+        let name = targets.get(target).and_then(|target| target.name.as_deref()).unwrap_or_default();
+        progress.step(name, console);
+        if purpose == Purpose::WarmUp {
+            return;
+        }
+        if let Some(path) = &survey.output.save {
+            let saved = json::jsonl(&traced.traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
+            if saved.is_err() {
+                progress.clear(console);
+            }
+            ending.wrote(console, saved);
+        }
+        traces.extend(traced.traces);
+        let was_reached = |trace: &Trace| trace.subject.name.as_deref() == Some(name) && connect(trace).is_some();
+        if !traces.iter().any(was_reached) {
+            // Its further requests are not made: the bar would else wait for them.
+            progress.leave_out(survey.requests.saturating_sub(1));
+            given_up.borrow_mut().insert(target);
+        }
+    });
+    progress.clear(console);
+    traces
+}
+
+/// Any: the order decides nothing that is shown.
+fn seed() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
+
+/// How long it took to connect, where a connection was established: SYN to SYN-ACK as the kernel or the wire has it. The phase
+/// has what this program added, too, which asks several regions at once; it counts where there is nothing better.
+fn connect(trace: &Trace) -> Option<Nanos> {
+    let connect = trace.connect.as_ref().filter(|connect| connect.remote.is_some())?;
+    connect.rtt.or_else(|| CONNECT.of(trace))
+}
+
+/// All regions: those that were reached, nearest first, then the others.
+fn rows(survey: &RegionSurvey, traces: &[Trace]) -> Vec<RegionRow> {
+    let row = |region: &Region, found| RegionRow {
+        name: region.name.to_owned(),
+        description: region.description.to_owned(),
+        found,
+    };
+    let of = |region: &Region| {
+        let own = traces.iter().filter(|trace| trace.subject.name.as_deref() == Some(region.name));
+        found(&own.collect::<Vec<_>>())
+    };
+    let mut rows: Vec<RegionRow> = survey.asked.iter().map(|region| row(region, of(region))).collect();
+    rows.sort_by_key(|row| match &row.found {
+        Found::Reached { connect, .. } => (0, connect.p50),
+        Found::Failed { .. } => (1, Nanos::ZERO),
+        Found::NotAsked | Found::NoEndpoint => (2, Nanos::ZERO),
+    });
+    rows.extend(survey.without_endpoint.iter().map(|region| row(region, Found::NoEndpoint)));
+    rows
+}
+
+fn found(traces: &[&Trace]) -> Found {
+    let failure = traces.iter().find_map(|trace| trace.failure());
+    let reached = Sample::new(traces.iter().filter_map(|trace| connect(trace)));
+    match (reached, failure) {
+        (Some(connect), failure) => {
+            let complete = || traces.iter().filter(|trace| trace.failure().is_none());
+            let stats = |measure: Measure| Sample::new(complete().filter_map(|trace| measure.of(trace)));
+            let phases: BTreeMap<Measure, Stats> =
+                Measure::all().filter_map(|measure| Some((measure, stats(measure)?.stats()))).collect();
+            Found::Reached {
+                connect: connect.stats(),
+                phases,
+                failure: failure.map(|failure| failure.code.to_string()),
+            }
+        }
+        (None, Some(failure)) => {
+            Found::Failed { code: failure.code.as_str().to_owned(), message: failure.message.clone() }
+        }
+        (None, None) => Found::NotAsked,
+    }
+}
+
+fn show(survey: &RegionSurvey, rows: &[RegionRow], traces: &[Trace], console: &Console) -> Result<(), CommandError> {
+    let columns = match survey.depth {
+        SurveyDepth::Connect => RegionColumns::Connect,
+        SurveyDepth::Phases => RegionColumns::Phases,
+    };
+    let output = &survey.output;
+    match output.format {
+        SummaryFormat::Pretty => console::print(terminal::regions(rows, columns, &console.style(output.color))),
+        SummaryFormat::Markdown => console::print(markdown(rows, columns)),
+        format => summary::print(&summarised(rows, traces)?, format, output.color, console),
+    }
+}
+
+/// Regions as targets. Those that were not asked have no requests.
+fn summarised(rows: &[RegionRow], traces: &[Trace]) -> Result<Summary, CommandError> {
+    let mut summary = summarise(&grouped(traces), &Baseline::Absent, &Settings::default())?;
+    let unasked = rows.iter().filter(|row| matches!(row.found, Found::NoEndpoint | Found::NotAsked));
+    summary.targets.extend(unasked.map(|region| TargetSummary {
+        row: Row { name: region.name.clone(), run: None, vantage: None, connection: None, redirects: 0 },
+        tags: BTreeMap::from([("region".to_owned(), region.name.clone())]),
+        path: None,
+        requests: 0,
+        failures: 0,
+        failure_codes: BTreeMap::new(),
+        throughput_rps: None,
+        status: BTreeMap::new(),
+        phases: BTreeMap::new(),
+        outliers: Vec::new(),
+    }));
+    Ok(summary)
+}

@@ -1,0 +1,239 @@
+//! The geometry of the layers chart, in nominal pixels: names at the left, bars in the middle, numbers at the right.
+
+use super::super::fonts::{Shorten, Weight, ellipsised};
+use super::super::frame::{self, Axis, GridLine, Headline, MARGIN, NOTE};
+use super::super::geometry::{Anchor, Font, Label, Rect};
+use super::super::palette::{INK, MUTED};
+use super::super::scale::milliseconds;
+use super::place::{Placed, Stretch, places};
+use crate::time::Nanos;
+use crate::trace::{Layer, LayerShare, Phase, Trace};
+
+const NAME: Font = Font { size: 13.5, weight: Weight::Regular, ink: INK };
+const HEADING: Font = Font { size: 14.0, weight: Weight::SemiBold, ink: INK };
+const COLUMN: Font = Font { size: 12.0, weight: Weight::SemiBold, ink: MUTED };
+const NUMBER: Font = Font { size: 13.5, weight: Weight::SemiBold, ink: INK };
+/// From one row to the next, how high its bar is, and how far below it the range of its place is drawn.
+const PITCH: f64 = 30.0;
+const BAR: f64 = 16.0;
+const BELOW_BAR: f64 = 4.0;
+/// Above the rows of a request, where its name is, and below them, where the axis is.
+const ABOVE: f64 = 44.0;
+const BELOW: f64 = 44.0;
+/// For each layer around a layer, its name stands so far to the right.
+const INDENT: f64 = 14.0;
+/// Between columns.
+const GAP: f64 = 16.0;
+/// The least width of what took time.
+const SLIVER: f64 = 1.0;
+
+/// The chart with everything in its place.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) headline: Headline,
+    pub(super) requests: Vec<Request>,
+    /// How many more there are.
+    pub(super) note: Option<Label>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) plot: Rect,
+    pub(super) grid: Vec<GridLine>,
+    pub(super) labels: Vec<Label>,
+    /// The wait as a whole.
+    pub(super) wait: Rect,
+    pub(super) rows: Vec<Row>,
+}
+
+/// One layer of it.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) layer: Layer,
+    pub(super) own: Vec<Rect>,
+    pub(super) called: Vec<Rect>,
+    /// Between which places it can have been.
+    pub(super) range: Option<Rect>,
+}
+
+/// The widths of the columns beside the bars.
+struct Columns {
+    names: f64,
+    own: f64,
+    with_called: f64,
+    evidence: f64,
+}
+
+/// The texts of one layer.
+struct Texts {
+    name: String,
+    own: String,
+    with_called: String,
+    evidence: String,
+}
+
+impl Layout {
+    pub(super) fn new(traces: &[&Trace], left_out: usize, title: &str, width: f64) -> Self {
+        let room = width - 2.0 * MARGIN;
+        let placed: Vec<Vec<Placed<'_>>> = traces.iter().map(|trace| places(trace)).collect();
+        let columns = Columns::new(&placed, room);
+        let left = MARGIN + columns.names + GAP;
+        let numbers = columns.own + columns.with_called + columns.evidence + 3.0 * GAP;
+        let plot_width = (width - MARGIN - numbers - left).max(80.0);
+        let longest = traces.iter().filter_map(|trace| trace.span(Phase::Wait)).map(|wait| wait.duration).max();
+        let scale = plot_width / longest.unwrap_or_default().as_millis_f64().max(f64::MIN_POSITIVE);
+
+        let mut top = 92.0;
+        let requests = traces
+            .iter()
+            .zip(&placed)
+            .map(|(trace, placed)| {
+                let height = PITCH * (placed.len() + 1) as f64;
+                let plot = Rect { x: left, y: top + ABOVE, width: plot_width, height };
+                top = plot.bottom() + BELOW;
+                Request::new(trace, placed, plot, scale, &columns)
+            })
+            .collect();
+        let note = (left_out > 0).then(|| {
+            let text = format!("The layers of {left_out} more requests are not drawn.");
+            NOTE.label(&text, MARGIN, top + 12.0, Anchor::Start)
+        });
+        let bottom = if note.is_some() { top + 30.0 } else { top + 8.0 };
+        let subtitle = subtitle(traces);
+        Self {
+            width: frame::whole_pixels(width),
+            height: frame::whole_pixels(bottom),
+            headline: Headline::new(title, &subtitle, room),
+            requests,
+            note,
+        }
+    }
+}
+
+/// When, where from, and what places are worth.
+fn subtitle(traces: &[&Trace]) -> String {
+    let since = frame::since(traces.iter().copied());
+    let vantage = traces.iter().find_map(|trace| trace.subject.vantage.as_deref()).map(|place| format!("from {place}"));
+    let said = "lengths by evidence, places estimated: the line below a bar is where it can have been".to_owned();
+    since.into_iter().chain(vantage).chain([said]).collect::<Vec<_>>().join("  ·  ")
+}
+
+impl Columns {
+    fn new(placed: &[Vec<Placed<'_>>], room: f64) -> Self {
+        let texts = || placed.iter().flatten().map(|placed| (Texts::new(placed.share), placed.depth));
+        let widest = |font: Font, header: &str, text: &dyn Fn(&Texts) -> String| {
+            let header = COLUMN.width(header);
+            texts().map(|(texts, _)| font.width(&text(&texts))).fold(header, f64::max)
+        };
+        let names = texts().map(|(texts, depth)| NAME.width(&texts.name) + INDENT * (depth + 1) as f64);
+        Self {
+            names: names.fold(NAME.width("wait"), f64::max).min(room * 0.26),
+            own: widest(NUMBER, OWN, &|texts| texts.own.clone()),
+            with_called: widest(NAME, WITH_CALLED, &|texts| texts.with_called.clone()),
+            evidence: widest(NOTE, EVIDENCE, &|texts| texts.evidence.clone()).min(room * 0.3),
+        }
+    }
+}
+
+/// What stands above the columns.
+const OWN: &str = "own ms";
+const WITH_CALLED: &str = "with inner";
+const EVIDENCE: &str = "evidence";
+
+impl Texts {
+    fn new(share: &LayerShare) -> Self {
+        let resolution = share.resolution.filter(|resolution| *resolution > Nanos::ZERO);
+        let off = resolution.map_or_else(String::new, |resolution| format!(" ±{}", milliseconds(resolution)));
+        let others: Vec<String> = share
+            .witnesses
+            .iter()
+            .filter(|witness| witness.evidence != share.evidence)
+            .map(|witness| format!("{} {}", witness.evidence, milliseconds(witness.duration)))
+            .collect();
+        let also = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
+        let estimated = if share.estimated { ", estimated" } else { "" };
+        let inclusive = share.inclusive.filter(|inclusive| *inclusive > share.duration);
+        Self {
+            name: share.layer.to_string(),
+            own: milliseconds(share.duration),
+            with_called: inclusive.map(milliseconds).unwrap_or_default(),
+            evidence: format!("{}{off}{estimated}{also}", share.evidence),
+        }
+    }
+}
+
+impl Request {
+    fn new(trace: &Trace, placed: &[Placed<'_>], plot: Rect, scale: f64, columns: &Columns) -> Self {
+        let wait = trace.span(Phase::Wait).map(|span| span.duration).unwrap_or_default();
+        let own_to = plot.right() + GAP + columns.own;
+        let with_called_to = own_to + GAP + columns.with_called;
+        let evidence_from = with_called_to + GAP;
+        let ending_at = |font: Font, text: &str, right: f64, baseline: f64| {
+            font.label(text, right - font.width(text), baseline, Anchor::Start)
+        };
+        let row_middle = |row: usize| plot.y + PITCH * (row as f64 + 0.5);
+
+        let heading = heading(trace);
+        let heading = ellipsised(&heading, HEADING.weight, HEADING.size, plot.right() - MARGIN, Shorten::Middle);
+        let above = plot.y - 16.0;
+        let wait_baseline = NUMBER.centred_on(row_middle(0));
+        let mut labels = vec![
+            HEADING.label(&heading, MARGIN, above, Anchor::Start),
+            ending_at(COLUMN, OWN, own_to, above),
+            ending_at(COLUMN, WITH_CALLED, with_called_to, above),
+            COLUMN.label(EVIDENCE, evidence_from, above, Anchor::Start),
+            Font { weight: Weight::SemiBold, ..NAME }.label("wait", MARGIN, wait_baseline, Anchor::Start),
+            ending_at(NAME, &milliseconds(wait), with_called_to, wait_baseline),
+        ];
+        labels.extend(trace.span(Phase::Wait).map(|span| {
+            NOTE.label(span.evidence.as_str(), evidence_from, NOTE.centred_on(row_middle(0)), Anchor::Start)
+        }));
+        let rect = |(from, to): Stretch, middle: f64| {
+            let at = |nanos: u64| plot.x + Nanos::new(nanos).as_millis_f64() * scale;
+            Rect { x: at(from), y: middle - BAR / 2.0, width: (at(to) - at(from)).max(SLIVER), height: BAR }
+        };
+        let rows = placed.iter().enumerate().map(|(index, placed)| {
+            let middle = row_middle(index + 1);
+            let texts = Texts::new(placed.share);
+            let indent = INDENT * (placed.depth + 1) as f64;
+            let fit = |text: &str, font: Font, room: f64| ellipsised(text, font.weight, font.size, room, Shorten::End);
+            let name = fit(&texts.name, NAME, columns.names - indent);
+            labels.push(NAME.label(&name, MARGIN + indent, NAME.centred_on(middle), Anchor::Start));
+            labels.push(ending_at(NUMBER, &texts.own, own_to, NUMBER.centred_on(middle)));
+            labels.push(ending_at(NAME, &texts.with_called, with_called_to, NAME.centred_on(middle)));
+            let evidence = fit(&texts.evidence, NOTE, columns.evidence);
+            labels.push(NOTE.label(&evidence, evidence_from, NOTE.centred_on(middle), Anchor::Start));
+            Row {
+                layer: placed.share.layer.clone(),
+                own: placed.own.iter().map(|stretch| rect(*stretch, middle)).collect(),
+                called: placed.called.iter().map(|stretch| rect(*stretch, middle)).collect(),
+                range: placed.range.map(|range| Rect {
+                    y: middle + BAR / 2.0 + BELOW_BAR,
+                    height: 0.0,
+                    ..rect(range, middle)
+                }),
+            }
+        });
+        let rows = rows.collect();
+        labels.retain(|label| !label.text.is_empty());
+        Self {
+            grid: frame::grid(&plot, scale, Axis::Below, GAP),
+            wait: rect((0, wait.get()), row_middle(0)),
+            plot,
+            labels,
+            rows,
+        }
+    }
+}
+
+/// Which request it was.
+fn heading(trace: &Trace) -> String {
+    let request = format!("{} {}", trace.subject.method, trace.subject.url);
+    match &trace.subject.name {
+        Some(name) => format!("{name}  ·  {request}"),
+        None => request,
+    }
+}

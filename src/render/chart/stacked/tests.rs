@@ -1,0 +1,206 @@
+//! What stacked charts show, and that nothing in them meets anything else.
+
+use proptest::prelude::*;
+use resvg::usvg::roxmltree::Document;
+use serde_json::json;
+
+use super::super::geometry::{Label, Rect};
+use super::*;
+use crate::render::sample;
+
+const MS: u64 = 1_000_000;
+
+/// A complete request with these phases, in milliseconds.
+fn request(phases: &[(&'static str, u64)]) -> Trace {
+    let phases: Vec<_> = phases.iter().map(|(phase, millis)| (*phase, millis * MS, "wire", 900)).collect();
+    sample::trace(1, "https://example.com/", &phases, json!({}))
+}
+
+fn failed() -> Trace {
+    let failure = json!({"phase": "tls", "code": "tls.certificate_expired", "message": "…"});
+    sample::trace(
+        2,
+        "https://example.com/",
+        &[("connect", MS, "wire", 1)],
+        json!({"outcome": "failed", "failure": failure}),
+    )
+}
+
+fn by_layer(layers: &[(&str, u64)]) -> Trace {
+    let wait = layers.iter().map(|(_, millis)| millis).sum::<u64>();
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|(layer, millis)| json!({"layer": layer, "duration_ns": millis * MS, "evidence": "xray", "estimated": false}))
+        .collect();
+    sample::trace(3, "https://example.com/", &[("wait", wait * MS, "wire", 1)], json!({"layers": layers}))
+}
+
+fn group<'t>(name: &str, vantage: Option<&str>, traces: impl IntoIterator<Item = &'t Trace>) -> Group<'t> {
+    let row =
+        Row { name: name.to_owned(), run: None, vantage: vantage.map(str::to_owned), connection: None, redirects: 0 };
+    Group { row, tags: BTreeMap::new(), path: None, traces: traces.into_iter().collect() }
+}
+
+fn parts(bar: &Bar) -> Vec<(&str, u64)> {
+    bar.parts.iter().map(|(part, length)| (part.name(), length.get() / MS)).collect()
+}
+
+#[test]
+fn a_bar_is_the_statistic_of_each_part() {
+    let traces = [
+        request(&[("dns", 1), ("wait", 10), ("receive", 2)]),
+        request(&[("wait", 20), ("receive", 2)]),
+        request(&[("wait", 90), ("receive", 2)]),
+        request(&[("wait", 20), ("receive", 2)]),
+        failed(),
+    ];
+    let many = group("a", None, &traces);
+    let median = Bar::new(&many, StackedOptions::default());
+    // Most requests had no lookup, and the one that failed is counted, not measured.
+    assert_eq!(parts(&median), [("wait", 20), ("receive", 2)]);
+    assert_eq!((median.requests, median.failures), (5, 1));
+    let ms = Nanos::from_millis;
+    assert_eq!(median.whole, Some(Whole { length: ms(22), middle_half: Some((ms(13), ms(22))) }));
+
+    let mean = Bar::new(&many, StackedOptions { statistic: Statistic::Mean, ..StackedOptions::default() });
+    let sum: Nanos = mean.parts.iter().map(|(_, length)| *length).sum();
+    assert_eq!(mean.whole.map(|whole| whole.length), Some(sum), "means add up");
+    let of_one = [request(&[("wait", 10)])];
+    let few = Bar::new(&group("b", None, &of_one), StackedOptions::default());
+    assert_eq!(few.whole, Some(Whole { length: ms(10), middle_half: None }), "no half of one");
+}
+
+#[test]
+fn layers_are_parts_of_the_wait() {
+    let traces = [by_layer(&[("network", 16), ("elb", 1), ("ec2", 3), ("unattributed", 2)]), request(&[("wait", 500)])];
+    let bar =
+        Bar::new(&group("a", None, &traces), StackedOptions { parts: PartsOf::Wait, ..StackedOptions::default() });
+    assert_eq!(parts(&bar), [("network", 16), ("elb", 1), ("ec2", 3), ("unattributed", 2)]);
+    assert_eq!(bar.whole.map(|whole| whole.length), Some(Nanos::from_millis(22)), "only waits that have layers");
+}
+
+fn rows(panels: &Panels) -> Vec<&str> {
+    panels.rows.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn several_targets_from_several_places_are_a_panel_each() {
+    let [slow, fast] = [40, 10].map(|wait| request(&[("wait", wait)]));
+    let everywhere =
+        [group("a", Some("tokyo"), [&slow]), group("a", Some("berlin"), [&fast]), group("b", Some("berlin"), [&slow])];
+    let panels = Panels::new(&everywhere, StackedOptions::default());
+    assert_eq!(rows(&panels), ["tokyo", "berlin"], "by the sum over all panels");
+    let titles: Vec<_> = panels.panels.iter().map(|panel| panel.title.as_str()).collect();
+    assert_eq!(titles, ["a", "b"]);
+    let known: Vec<Vec<bool>> =
+        panels.panels.iter().map(|panel| panel.bars.iter().map(Option::is_some).collect()).collect();
+    assert_eq!(known, [[true, true], [false, true]]);
+
+    let one_target = Panels::new(&everywhere[..2], StackedOptions::default());
+    assert_eq!((rows(&one_target), one_target.panels.len()), (vec!["berlin", "tokyo"], 1));
+    let one_place =
+        Panels::new(&everywhere[1..], StackedOptions { order: Order::Longest, ..StackedOptions::default() });
+    assert_eq!((rows(&one_place), one_place.panels.len()), (vec!["b", "a"], 1));
+    let given = Panels::new(&everywhere[..2], StackedOptions { order: Order::Given, ..StackedOptions::default() });
+    assert_eq!(rows(&given), ["tokyo", "berlin"]);
+}
+
+fn check(layout: &Layout) {
+    let canvas = Rect { x: 0.0, y: 0.0, width: f64::from(layout.width), height: f64::from(layout.height) };
+    let within = |inner: &Rect, outer: &Rect| {
+        inner.x >= outer.x - 1e-6
+            && inner.y >= outer.y - 1e-6
+            && inner.right() <= outer.right() + 1e-6
+            && inner.bottom() <= outer.bottom() + 1e-6
+    };
+    let overlap = |one: &Rect, other: &Rect| {
+        one.right() > other.x && other.right() > one.x && one.bottom() > other.y && other.bottom() > one.y
+    };
+    let frame = [&layout.headline.title, &layout.headline.subtitle].into_iter();
+    let legend = layout.legend.iter().map(|entry| &entry.label).chain(layout.whisker_key.iter().map(|key| &key.label));
+    let panels = layout.panels.iter().flat_map(|panel| {
+        let ticks = panel.grid.iter().flat_map(|line| &line.labels);
+        panel.labels.iter().chain(ticks).chain(panel.bars.iter().flat_map(|bar| &bar.verdict))
+    });
+    let labels: Vec<&Label> = frame.chain(legend).chain(panels).collect();
+    for (index, label) in labels.iter().enumerate() {
+        let bounds = label.bounds();
+        assert!(within(&bounds, &canvas), "{:?} leaves the canvas: {bounds:?}", label.text);
+        for other in &labels[index + 1..] {
+            assert!(!overlap(&bounds, &other.bounds()), "{:?} meets {:?}", label.text, other.text);
+        }
+    }
+    for panel in &layout.panels {
+        for bar in &panel.bars {
+            for piece in &bar.pieces {
+                assert!(within(&piece.rect, &panel.plot), "a bar leaves its panel: {piece:?}");
+                let inside = piece.inside.as_ref().is_none_or(|label| within(&label.bounds(), &piece.rect));
+                assert!(inside, "a text leaves its part: {piece:?}");
+                let met = labels.iter().find(|label| overlap(&label.bounds(), &piece.rect));
+                assert!(met.is_none(), "a bar meets {met:?}");
+            }
+            if let Some(whisker) = bar.whisker {
+                assert!(whisker.from <= whisker.to && whisker.to <= panel.plot.right(), "{whisker:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn it_says_in_words_what_it_shows() {
+    let traces = [request(&[("dns", 1), ("wait", 10)]), failed()];
+    let groups = [group("first & <last>", None, &traces)];
+    let svg = stacked(&groups, StackedOptions::default(), &ChartOptions::default()).unwrap();
+    let document = Document::parse(svg.as_str()).unwrap();
+    let text = |name| document.descendants().find(|node| node.tag_name().name() == name).unwrap().text().unwrap();
+    assert!(text("desc").ends_with("\nfirst & <last>: 2 requests, 11.0 ms in all, dns 1.00, wait 10.0, 1 failed"));
+    for expect in ["11.0 ms", "1 of 2 failed", "first &amp; &lt;last&gt;"] {
+        assert!(svg.as_str().contains(expect), "{expect}");
+    }
+}
+
+#[test]
+fn what_cannot_be_drawn_is_an_error() {
+    let (stack, options) = (StackedOptions::default(), ChartOptions::default());
+    assert!(matches!(stacked(&[], stack, &options), Err(ChartError::NoTraces { chart: "stacked" })));
+    let traces = [request(&[("wait", 1)])];
+    let groups = [group("a", None, &traces)];
+    let wait = StackedOptions { parts: PartsOf::Wait, ..stack };
+    assert!(matches!(stacked(&groups, wait, &options), Err(ChartError::NoLayers { .. })));
+    let narrow = ChartOptions { width: 10, ..options };
+    assert!(matches!(stacked(&groups, stack, &narrow), Err(ChartError::Width { width: 10 })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn nothing_meets_anything(
+        requests in proptest::collection::vec((0_u8..7, 0_u8..5, proptest::collection::vec(0_u64..=1 << 42, 1..6), any::<bool>()), 1..40),
+        names in proptest::collection::vec(any::<String>(), 12),
+        width in prop_oneof![Just(800_u32), Just(1200), Just(4000)],
+    ) {
+        let phases = ["dns", "connect", "tls", "send", "wait", "receive"];
+        let mut traces: Vec<((u8, u8), Trace)> = requests
+            .iter()
+            .map(|(target, place, lengths, fails)| {
+                let lengths: Vec<_> = phases.iter().zip(lengths).map(|(phase, length)| (*phase, *length, "user", 1)).collect();
+                let trace = if *fails { failed() } else { sample::trace(4, "https://h/", &lengths, json!({})) };
+                ((*target, *place), trace)
+            })
+            .collect();
+        traces.sort_by_key(|(key, _)| *key);
+        let groups: Vec<Group<'_>> = traces
+            .chunk_by(|one, other| one.0 == other.0)
+            .map(|chunk| {
+                let (target, place) = chunk[0].0;
+                let place = Some(format!("{place}{}", names[7 + usize::from(place)]));
+                let name = format!("{target}{}", names[usize::from(target)]);
+                group(&name, place.as_deref(), chunk.iter().map(|(_, trace)| trace))
+            })
+            .collect();
+        let panels = Panels::new(&groups, StackedOptions::default());
+        check(&Layout::new(&panels, &names[0], &subtitle(&groups, StackedOptions::default()), f64::from(width)));
+        let svg = stacked(&groups, StackedOptions::default(), &ChartOptions { width, ..ChartOptions::default() }).unwrap();
+        prop_assert!(Document::parse(svg.as_str()).is_ok());
+    }
+}
