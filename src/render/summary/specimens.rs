@@ -44,6 +44,12 @@ pub(super) fn hostile() -> Summary {
     summarise(&grouped(&[failed]), &Baseline::Absent, &Settings::default()).unwrap()
 }
 
+/// Two targets that were asked once.
+pub(super) fn once_each() -> Summary {
+    let traces = ["base", "other"].map(|name| trace(&Specimen { name: Some(name), ..Specimen::default() }));
+    summarise(&grouped(&traces), &Baseline::Target("base".to_owned()), &Settings::default()).unwrap()
+}
+
 prop_compose! {
     /// Groups of a few requests under any names, with and without vantages, paths and failures.
     pub(super) fn any_summary()(

@@ -1,5 +1,7 @@
 //! What all forms of a summary for people say alike: signed lengths, intervals, verdicts, notes on layers.
 
+use std::fmt::Write as _;
+
 use crate::render::length::millis;
 use crate::stats::{Counts, Difference, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary, Verdict};
 use crate::time::Nanos;
@@ -22,10 +24,10 @@ pub(super) fn interval(low: SignedNanos, high: SignedNanos) -> String {
 pub(super) fn verdict(difference: &Difference) -> String {
     let mut words = difference.verdict.as_str().to_owned();
     if let Some(within) = difference.within {
-        words.push_str(&format!(" within ±{}", millis(within)));
+        _ = write!(words, " within ±{}", millis(within));
     }
     if let Some(more) = difference.more {
-        words.push_str(&format!(", about {more} more of each would tell"));
+        _ = write!(words, ", about {more} more of each would tell");
     }
     words
 }
@@ -142,6 +144,20 @@ pub(super) fn lacking(counts: Counts, lacking: Counts) -> Option<String> {
         (_, 0) => Some(format!("{target} had none")),
         (0, _) => Some(format!("{baseline} of the baseline had none")),
         _ => Some(format!("{target} and {baseline} of the baseline had none")),
+    }
+}
+
+/// Why two rows were not compared at all.
+pub(super) fn nothing_compared(summary: &Summary, row: &Row, against: &Row) -> String {
+    let missing = summary.not_compared.iter().filter(|one| one.row == *row && one.against == *against);
+    let few = missing.map(|one| one.counts).find(|counts| counts.target > 0 && counts.baseline > 0);
+    let both = format!("{} and {}", row.label(), against.label());
+    match few {
+        Some(counts) => format!(
+            "{both} were not compared: {} and {} completed requests are too few",
+            counts.target, counts.baseline
+        ),
+        None => format!("{both} were not compared: they have nothing in common that was measured"),
     }
 }
 

@@ -1,3 +1,5 @@
+//! What the terminal shows of a summary.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -56,7 +58,15 @@ fn failures_alone_are_shown_and_names_cannot_steer_the_terminal() {
     assert_eq!(shown(&nothing, 80, Glyphs::Ascii), "no requests\n");
 }
 
+#[test]
+fn a_pair_of_too_few_requests_is_one_line() {
+    let text = shown(&specimens::once_each(), 60, Glyphs::Unicode);
+    let expect = "\nother and base were not compared: 1 and 1 completed requests\nare too few\n";
+    assert!(text.ends_with(expect), "{text}");
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_line_is_too_wide(summary in specimens::any_summary(), width in 10_usize..140, unicode in any::<bool>()) {
         let text = shown(&summary, width, if unicode { Glyphs::Unicode } else { Glyphs::Ascii });
