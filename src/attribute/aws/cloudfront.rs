@@ -266,16 +266,9 @@ fn decoded_once(field: &[u8]) -> Cow<'_, [u8]> {
     let mut at = 0;
     while let Some(&byte) = field.get(at) {
         let encoded = if byte == b'%' { digit(field.get(at + 1)).zip(digit(field.get(at + 2))) } else { None };
-        match encoded.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) {
-            Some(code) => {
-                plain.push(code);
-                at += 3;
-            }
-            None => {
-                plain.push(byte);
-                at += 1;
-            }
-        }
+        let code = encoded.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        plain.push(code.unwrap_or(byte));
+        at += if code.is_some() { 3 } else { 1 };
     }
     Cow::Owned(plain)
 }

@@ -24,6 +24,8 @@ use crate::attribute::wanted::{PortAt, Trust, Wanted};
 const MOST_ERRORS: usize = 20;
 /// What is looked at to tell lines from a document that spans them.
 const PEEKED: u64 = 4 << 10;
+/// What some editors put before text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A format of logs, and what the user has to say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,21 +138,17 @@ impl LogReader {
         wanted: &Wanted,
         each: &mut dyn FnMut(Record),
     ) -> io::Result<()> {
-        if self.format == Format::XRay {
-            return self.read_xray(file, input, wanted);
-        }
-        let may_span_lines = matches!(self.format, Format::ApiGateway(_) | Format::Lambda);
-        if !may_span_lines {
-            return self.read_lines(file, input, wanted, each);
-        }
         let mut head = Vec::new();
-        input.by_ref().take(PEEKED).read_to_end(&mut head)?;
-        let spans_lines = is_document(&head);
-        let input = io::Cursor::new(head).chain(input);
-        if spans_lines {
-            self.read_document(file, input, wanted, each)
-        } else {
-            self.read_lines(file, input, wanted, each)
+        let peeked = input.by_ref().take(PEEKED).read_to_end(&mut head);
+        let mark = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let spans_lines = is_document(head.get(mark..).unwrap_or_default());
+        let mut head = io::Cursor::new(head);
+        head.set_position(u64::try_from(mark).unwrap_or(0));
+        let input = head.chain(Unbroken { input, broke: peeked.err() });
+        match self.format {
+            Format::XRay => self.read_xray(file, input, wanted),
+            Format::ApiGateway(_) | Format::Lambda if spans_lines => self.read_document(file, input, wanted, each),
+            _ => self.read_lines(file, input, wanted, each),
         }
     }
 
@@ -332,7 +330,7 @@ impl First {
 /// Whether an input is JSON that spans lines, or one line too long to be one, by how it begins: an array, an envelope, or an
 /// object whose first line holds nothing else.
 fn is_document(head: &[u8]) -> bool {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let head = head.trim_ascii_start();
     let Some(inside) = head.strip_prefix(b"{") else { return head.starts_with(b"[") };
     let first_line = inside.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if first_line.len() < inside.len() && first_line.trim_ascii().is_empty() {
@@ -340,6 +338,18 @@ fn is_document(head: &[u8]) -> bool {
     }
     let key = inside.trim_ascii_start().strip_prefix(b"\"").unwrap_or_default();
     lambda::CONTAINERS.iter().any(|name| key.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"\"")))
+}
+
+/// An input that may have broken off while it was looked at: what came before that is read first.
+struct Unbroken<R> {
+    input: R,
+    broke: Option<io::Error>,
+}
+
+impl<R: Read> Read for Unbroken<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.broke.take().map_or_else(|| self.input.read(room), Err)
+    }
 }
 
 /// Counts what is read through it.
@@ -357,4 +367,4 @@ impl<R: Read> Read for Counted<R> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -216,10 +216,7 @@ impl Pattern {
 fn read<'l>(pieces: &[Piece], text: &'l str, values: &mut Vec<(Variable, &'l str)>, tries: &mut u32) -> bool {
     let Some(left) = tries.checked_sub(1) else { return false };
     *tries = left;
-    let (first, others) = match pieces.split_first() {
-        None => return text.is_empty(),
-        Some(split) => split,
-    };
+    let Some((first, others)) = pieces.split_first() else { return text.is_empty() };
     let variable = match first {
         Piece::Literal(literal) => {
             return text.strip_prefix(literal.as_str()).is_some_and(|rest| read(others, rest, values, tries));
@@ -266,7 +263,8 @@ mod tests {
     #[test]
     fn a_users_format_says_what_stands_where() {
         use Variable::{Agent, Method, Other, Path, RequestId, RequestTime, ResponseLatency, SourceAddress, Status};
-        let cases: &[(&str, &str, &str, Option<Vec<(Variable, &str)>>)] = &[
+        type Values = Option<Vec<(Variable, &'static str)>>;
+        let cases: &[(&str, &str, &str, Values)] = &[
             (
                 "two words",
                 "$context.requestId $context.responseLatency",

@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::error::LineError;
 use crate::attribute::record::{Record, Where};
 
-/// Wrappers in wrappers that are opened: a subscription's message with a telemetry event in it.
-const DEEPEST: u32 = 4;
+/// Wrappers in wrappers that are opened: of a subscription's message with telemetry in it, each array and object counts.
+const DEEPEST: u32 = 8;
 
 /// Keys under which CloudWatch hands out what it keeps, and arrays of entries.
 pub(super) const CONTAINERS: &[&str] = &["events", "logEvents", "results", "Events"];

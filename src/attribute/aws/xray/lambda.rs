@@ -11,7 +11,7 @@
 //! background can end long after its caller did, and a sandbox provisioned in advance was initialised whenever that was. Such
 //! pieces are left out, never cut to fit.
 
-use super::document::{Segment, between, resolution};
+use super::document::{self, Segment, resolution};
 use crate::attribute::record::{Claim, Part, Record, Remark};
 use crate::time::{Nanos, Realtime, Timestamp};
 
@@ -54,7 +54,7 @@ pub(super) fn claims(record: &mut Record, service: Option<&Segment>, functions: 
         Some((part, preparation)) => {
             if let Some(arrival) = arrival {
                 // Within the milliseconds of the service's view, it may seem to begin a little before.
-                claims.from_to(Part::LambdaPlacement, arrival, preparation.start.max(arrival));
+                claims.between(Part::LambdaPlacement, arrival, preparation.start.max(arrival));
             }
             claims.whole(part, preparation);
             preparation.end
@@ -63,7 +63,7 @@ pub(super) fn claims(record: &mut Record, service: Option<&Segment>, functions: 
     };
     let Some(function) = function else { return };
     if let Some(ready) = ready {
-        claims.from_to(Part::LambdaGap, ready, function.start);
+        claims.between(Part::LambdaGap, ready, function.start);
     }
     claims.whole(Part::LambdaFunction, function);
     for (part, name) in [(Part::LambdaInvocation, "Invocation"), (Part::LambdaOverhead, "Overhead")] {
@@ -72,7 +72,7 @@ pub(super) fn claims(record: &mut Record, service: Option<&Segment>, functions: 
         }
     }
     if let (Some(end), Some(all), [_]) = (function.end, service.and_then(|service| service.end), functions) {
-        claims.from_to(Part::LambdaTail, end, all);
+        claims.between(Part::LambdaTail, end, all);
     }
 }
 
@@ -81,13 +81,13 @@ struct Claims<'r>(&'r mut Record);
 impl Claims<'_> {
     fn whole(&mut self, part: Part, segment: &Segment) {
         if let Some(end) = segment.end {
-            self.from_to(part, segment.start, end);
+            self.between(part, segment.start, end);
         }
     }
 
     /// Nothing where `to` is before `from`.
-    fn from_to(&mut self, part: Part, from: Timestamp<Realtime>, to: Timestamp<Realtime>) {
-        let duration = between(from, to);
+    fn between(&mut self, part: Part, from: Timestamp<Realtime>, to: Timestamp<Realtime>) {
+        let duration = document::between(from, to);
         let resolution = resolution(&[from, to]);
         self.0.claims.extend(duration.map(|duration| Claim { part, duration, resolution }));
     }

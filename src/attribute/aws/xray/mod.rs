@@ -217,4 +217,4 @@ fn claim(record: &mut Record, part: Part, segment: &Segment) {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
