@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::CommandError;
 use super::args::ChartFile;
-use crate::render::chart::{self, ChartFormat, ChartOptions, Svg};
+use crate::render::chart::{self, ChartFormat, ChartOptions, StackedOptions, Svg};
+use crate::stats::Group;
 use crate::trace::Trace;
 
 /// Draws traces as a waterfall into a file.
@@ -15,6 +16,11 @@ pub(super) fn draw(
     form: ChartFormat,
 ) -> Result<(), CommandError> {
     write(&chart::waterfall(traces, options)?, file, form)
+}
+
+/// Draws groups of traces as stacked bars into a file.
+pub(super) fn draw_stacked(groups: &[Group<'_>], file: &ChartFile) -> Result<(), CommandError> {
+    write_chart(&chart::stacked(groups, StackedOptions::default(), &ChartOptions::default())?, file)
 }
 
 /// Writes a chart into the file that was asked for.

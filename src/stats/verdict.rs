@@ -16,7 +16,7 @@
 //! Of a hundred comparisons of a target with itself, 30 requests each, about 97 say "the same" of every phase (the tests count).
 
 use super::bootstrap::{Interval, difference};
-use super::rank::p_value;
+use super::rank::{p_value, rounded};
 use super::settings::NEGLIGIBLE;
 use super::{Sample, Settings, Tolerance, Verdict};
 use crate::time::Nanos;
@@ -89,7 +89,7 @@ pub(super) fn adjusted(p_values: &[f64]) -> Vec<f64> {
     for (passed, index) in order.into_iter().enumerate() {
         let rank = (p_values.len() - passed) as f64;
         least = least.min(p_values[index] * p_values.len() as f64 / rank);
-        adjusted[index] = least;
+        adjusted[index] = rounded(least);
     }
     adjusted
 }

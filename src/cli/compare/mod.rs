@@ -10,7 +10,7 @@ use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
-use super::{CommandError, exit, summary};
+use super::{CommandError, drawing, exit, summary};
 use crate::stats::{Baseline, Group, Settings, TargetSummary, summarise};
 use crate::trace::{Trace, UNEXPECTED_STATUS};
 
@@ -40,6 +40,9 @@ fn conclude(
 ) -> Result<(), CommandError> {
     let summary = summarise(groups, baseline, settings)?;
     ending.wrote(console, summary::print(&summary, output.format, output.color, console));
+    if let Some(file) = &output.chart {
+        ending.wrote(console, drawing::draw_stacked(groups, file));
+    }
     let is_held = |row: &&TargetSummary| match baseline {
         Baseline::Run(before) => row.row.run.as_ref() != Some(before),
         Baseline::Target(_) | Baseline::Absent => true,

@@ -1,0 +1,78 @@
+//! The differences: for each two rows a sentence on the whole, and a row for each phase.
+
+use super::{paint_of, paint_of_verdict};
+use crate::render::summary::words::{interval, lacking, not_compared, of_pair, pairs, sentence, signed, verdict};
+use crate::render::terminal::Style;
+use crate::render::terminal::line::{Line, Paint, Paragraph, columns};
+use crate::stats::{Difference, Measure, Row, Summary};
+
+/// Rows of phases stand in below their sentence.
+const INDENT: usize = 2;
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// A heading, and the lines of each pair; none where nothing was compared.
+pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
+    let pairs = pairs(summary);
+    if pairs.is_empty() && summary.unmatched.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    if let Some(first) = summary.differences.first() {
+        let percent = first.confidence.get() * 100.0;
+        let words = format!("differences of medians, with their {percent} % interval, ms");
+        lines.push(Line::new(style).with(Paint::Dim, words));
+    }
+    for (row, against) in pairs {
+        lines.extend(pair(summary, row, against, style));
+    }
+    for row in &summary.unmatched {
+        let words = format!("{} has no baseline there", row.label());
+        lines.extend(Paragraph::new(style, Line::new(style), 0).part(Paint::Dim, words).finish());
+    }
+    lines
+}
+
+fn pair(summary: &Summary, row: &Row, against: &Row, style: Style) -> Vec<Line> {
+    let differences: Vec<&Difference> = of_pair(summary, row, against).collect();
+    let mut lines = match differences.iter().find(|one| one.phase == Measure::Total) {
+        Some(total) => {
+            let paint = paint_of_verdict(total.verdict);
+            let paint = if paint == Paint::Dim { Paint::Strong } else { paint };
+            Paragraph::new(style, Line::new(style), 0).part(paint, sentence(summary, total)).finish()
+        }
+        None => {
+            let words = format!("{} and {} have no total in common", row.label(), against.label());
+            Paragraph::new(style, Line::new(style), 0).part(Paint::Strong, words).finish()
+        }
+    };
+    let widest = |text: fn(&Difference) -> String| differences.iter().map(|one| columns(&text(one))).max().unwrap_or(0);
+    let phases = Measure::all().map(|measure| columns(measure.as_str())).max().unwrap_or(0);
+    let medians = widest(|one| signed(one.median));
+    let ranges = widest(|one| interval(one.low, one.high));
+    for measure in Measure::all() {
+        let start = Line::new(style).pad_to(INDENT).with(paint_of(measure), measure.as_str());
+        let start = start.pad_to(INDENT + phases);
+        let rest = differences.iter().find(|one| one.phase == measure).map(|one| {
+            let start = start
+                .clone()
+                .with(Paint::Strong, format!("{:>1$}", signed(one.median), medians + GAP))
+                .with(Paint::Dim, format!("{:>1$}", interval(one.low, one.high), ranges + GAP))
+                .with(Paint::Plain, " ".repeat(GAP));
+            // Where the verdict has no room beside the interval, it stands below.
+            let column = start.columns();
+            let column = if column + columns("slower") > style.width { INDENT + phases + GAP } else { column };
+            let words = Paragraph::new(style, start, column).part(paint_of_verdict(one.verdict), verdict(one));
+            words.part(Paint::Dim, lacking(one.counts, one.lacking).unwrap_or_default()).finish()
+        });
+        let missing =
+            summary.not_compared.iter().find(|one| one.row == *row && one.against == *against && one.phase == measure);
+        let missing = missing.map(|one| {
+            let column = INDENT + phases + GAP;
+            let words = format!("not compared: {}", not_compared(one.counts, row, against));
+            Paragraph::new(style, start.clone(), column).part(Paint::Dim, words).finish()
+        });
+        lines.extend(rest.or(missing).unwrap_or_default());
+    }
+    lines
+}
