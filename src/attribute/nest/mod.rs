@@ -44,12 +44,13 @@ pub(super) struct Nested {
 /// Splits the wait. `answered` is a layer that is known to have answered by itself: behind it, nobody was asked. Without a complete wait there is nothing to split: a request that failed has no end to its wait.
 pub(super) fn nest(trace: &Trace, mut statements: Vec<Statement>, answered: Option<&Layer>) -> Nested {
     let Some(wait) = Wait::of(trace) else { return Nested::default() };
+    let all = Chain::of(trace, &statements);
+    statements.retain(|statement| !is_called_by_code(statement, &all));
     let mut chain = Chain::of(trace, &statements);
     if let Some(layer) = answered {
         chain = chain.ending_at(layer);
     }
     statements.retain(|statement| is_of(&chain, &statement.says));
-    statements.retain(|statement| !is_called_by_code(statement, &chain));
     let (kept, frames, rejected) = sift::sift(&chain, &wait, statements);
     let shares = spread::shares(&frames, &kept, &wait, &chain);
     // What does not sum is refused there; the shares here do, because each is carved out of what is left.

@@ -12,18 +12,19 @@ mod sources;
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::CommandError;
 use super::args::{AttributeArgs, Color, Format};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::outlet::append;
 use super::saved::read_traces;
+use super::{CommandError, drawing};
 use crate::attribute::aws::LogReader;
 use crate::attribute::record::{Record, Where};
 use crate::attribute::wanted::Wanted;
 use crate::attribute::{Tally, attribute};
 use crate::probe::Interrupt;
+use crate::render::chart::{self, ChartOptions};
 use crate::render::{attribution, har, json, terminal};
 use crate::trace::Trace;
 use inputs::Input;
@@ -52,6 +53,10 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     if let Some(path) = &args.save {
         let saved = json::jsonl(&traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
         ending.wrote(console, saved);
+    }
+    if let Some(file) = &args.chart {
+        let drawn = chart::layers(&traces, &ChartOptions::default()).map_err(CommandError::Chart);
+        ending.wrote(console, drawn.and_then(|svg| drawing::write_chart(&svg, file)));
     }
     Ok(ending.exit_code(&interrupt))
 }

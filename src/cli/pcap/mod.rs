@@ -9,7 +9,7 @@ mod notes;
 mod progress;
 mod report;
 mod slowest;
-mod source;
+pub(super) mod source;
 mod told;
 
 use std::path::Path;

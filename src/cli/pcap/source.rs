@@ -12,13 +12,13 @@ use crate::probe::Interrupt;
 
 /// The bytes of a capture, compressed or not.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(in crate::cli) enum Source {
     File { file: File, length: Option<u64> },
     Stdin { stdin: io::Stdin, interrupt: Interrupt },
 }
 
 impl Source {
-    pub(super) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
+    pub(in crate::cli) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
         if path.as_os_str() == "-" {
             return Ok(Self::Stdin { stdin: io::stdin(), interrupt: interrupt.clone() });
         }
@@ -28,7 +28,7 @@ impl Source {
     }
 
     /// How many bytes there are, where that is known.
-    pub(super) const fn length(&self) -> Option<u64> {
+    pub(in crate::cli) const fn length(&self) -> Option<u64> {
         match self {
             Self::File { length, .. } => *length,
             Self::Stdin { .. } => None,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::attribute::aws::{AccessFormat, Columns};
-use crate::cli::args::Format;
+use crate::cli::args::{ChartFile, Format};
 
 /// `wirefall attribute`.
 #[derive(Args, Clone, Debug)]
@@ -25,6 +25,9 @@ pub struct AttributeArgs {
     /// Append traces with their layers to this file, a JSON document a line
     #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
     pub save: Option<PathBuf>,
+    /// Draw the layers of requests into this file
+    #[arg(long, value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>, help_heading = "Output")]
+    pub chart: Option<ChartFile>,
     /// Say nothing on standard error
     #[arg(short = 's', long, help_heading = "Output")]
     pub silent: bool,
