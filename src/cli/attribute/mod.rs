@@ -133,7 +133,7 @@ fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Co
             let shown = &split[..split.len().min(args.rows)];
             let mut text = terminal::layered(shown, &style);
             if shown.len() < split.len() {
-let _ = writeln!(text, "{} of {} requests: --rows N shows more", shown.len(), split.len());
+                let _ = writeln!(text, "{} of {} requests: --rows N shows more", shown.len(), split.len());
             }
             if !text.is_empty() {
                 text.push('\n');
