@@ -19,7 +19,7 @@ use wirefall::lab::{Lab, LabOptions, Profile, Served, TimeScale};
 use wirefall::probe::{Interrupt, Probe};
 use wirefall::target::LayerPath;
 use wirefall::time::Nanos;
-use wirefall::trace::{Layer, Phase, Trace};
+use wirefall::trace::{Layer, LayerEvidence, Phase, Trace};
 
 /// How often each path is asked, beyond the first time, which is not counted where it is about warm ones.
 const REQUESTS: usize = 50;
@@ -185,7 +185,9 @@ fn attributed(traces: &[Trace], logs: &Logs) -> Vec<Trace> {
     for trace in &traces {
         let wait = trace.span(Phase::Wait).expect("a wait").duration;
         assert!(trace.layers.is_empty() || trace.layers.sum() == wait, "{:?}", trace.layers);
-        assert!(trace.rejected.is_empty(), "{:?}", trace.rejected);
+        // A client's port may be used again within a run, which leaves a connection, and nothing of the wait, in doubt.
+        let of_waits = trace.rejected.iter().filter(|rejected| rejected.evidence != LayerEvidence::AlbConnectionLog);
+        assert_eq!(of_waits.count(), 0, "{:?}", trace.rejected);
     }
     traces
 }
@@ -309,13 +311,16 @@ fn missing_logs_leave_more_unattributed(run: &Run, all: &[Trace], logs: &Logs) {
         (no_gateway, "apig-proxy", &["apig", "apig.waf", "apig.authorizer", "service"]),
     ] {
         let fewer = without(missing);
-        for (with, fewer) in all.iter().zip(&fewer) {
+        let of_path = all.iter().zip(&fewer).filter(|(with, _)| with.subject.name.as_deref() == Some(endpoint));
+        for (with, fewer) in of_path {
             let [sum, sum_of_fewer] = [with, fewer].map(|trace| known(trace).map(|(_, own)| own).sum::<Nanos>());
-            // A log with fewer digits around one with more may have cut it short.
-            assert!(sum_of_fewer <= sum + WITHIN, "{}: {:?} of {:?}", with.label(), fewer.layers, with.layers);
-            if with.subject.name.as_deref() != Some(endpoint) {
-                continue;
-            }
+            // Where API Gateway is left, it still says what it waited for.
+            assert!(
+                sum_of_fewer < sum || std::ptr::fn_addr_eq(missing, no_function),
+                "{endpoint}: {:?} of {:?}",
+                fewer.layers,
+                with.layers
+            );
             let left: Vec<&str> = known(fewer).map(|(layer, _)| layer.as_str()).collect();
             assert!(gone.iter().all(|layer| !left.contains(layer)), "{endpoint}: {left:?}");
             for (layer, own) in known(fewer) {

@@ -401,3 +401,38 @@ fn dropping_a_lab_does_not_wait_for_its_clients() {
     assert!(ledger.upgrade().is_none(), "a server is left");
     assert_eq!(stream.read(&mut [0; 64]).unwrap_or(0), 0);
 }
+
+/// Who waits in front is logged as each front does it; the answer never comes.
+#[test]
+fn clients_that_give_up_are_in_the_logs_of_the_first_layer() {
+    use super::evidence::Log;
+    let profile = "[ec2]\napp_ms = 3600000\n[lambda]\ninvoke_ms = 3600000";
+    let lab = lab_with(profile);
+    for (name, log, words) in [
+        ("elb", Log::AlbAccess, " -1 -1 460 - "),
+        ("cloudfront", Log::CloudFrontStandard, "\t000\t"),
+        ("apig-lambda", Log::ApiGateway, "\"status\":\"499\""),
+    ] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let before = lab.served().len();
+        runtime.block_on(async {
+            let host = format!("{name}.lab.test");
+            let stream = connect(&lab, Version::Http2, &host).await;
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let asked = tokio::spawn(async move { sender.send_request(request(Method::GET, &host)).await });
+            while lab.ledger.under_way() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            asked.abort();
+            connection.abort();
+        });
+        drop(runtime);
+        wait_until(|| lab.served().len() > before);
+        let served = lab.served().pop().unwrap();
+        assert_eq!((served.status, served.layers[0].status), (None, None), "{name}");
+        let text = log.of_request(&served, &Profile::default());
+        assert!(text.contains(words), "{name}: {text}");
+    }
+}
