@@ -149,7 +149,7 @@ fn sort(passed: &mut [Passed], trace: &Trace) {
             }
             _ => 5,
         };
-        (place, layer.layer == Layer::Elb, layer.layer.clone())
+        (place, layer.layer.clone())
     });
     // Layers of the named path in its order, in the places that they hold together.
     let places: Vec<usize> = (0..passed.len()).filter(|index| path.contains(&passed[*index].layer)).collect();

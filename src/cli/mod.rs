@@ -26,6 +26,7 @@ pub mod pcap;
 mod progress;
 mod regions;
 mod saved;
+mod source;
 mod summary;
 mod trace;
 mod verdict;

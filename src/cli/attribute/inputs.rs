@@ -4,7 +4,6 @@
 //! itself says so, as in a shell.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::progress::Progress;
 use crate::cli::CommandError;
 use crate::cli::console::Console;
+use crate::cli::source::Source;
 use crate::probe::Interrupt;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -49,10 +49,11 @@ impl Input {
         progress: &'i RefCell<Progress>,
         console: &'i mut Console,
     ) -> io::Result<Box<dyn Read + 'i>> {
-        let source: Box<dyn Read> = match self {
-            Self::Stdin => Box::new(io::stdin().lock()),
-            Self::File(path) => Box::new(File::open(path)?),
+        let path = match self {
+            Self::Stdin => Path::new("-"),
+            Self::File(path) => path,
         };
+        let source = Source::open(path)?;
         let name = self.name();
         let mut watched = Watched { source, name, interrupt, progress, console };
         let mut first = Vec::with_capacity(GZIP.len());
@@ -68,7 +69,7 @@ impl Input {
 
 /// Says how far it is, and ends when that is wished.
 struct Watched<'i> {
-    source: Box<dyn Read>,
+    source: Source,
     name: String,
     interrupt: &'i Interrupt,
     progress: &'i RefCell<Progress>,
@@ -78,6 +79,7 @@ struct Watched<'i> {
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = loop {
+            self.source.wait(self.interrupt)?;
             if self.interrupt.requested() {
                 return Ok(0);
             }

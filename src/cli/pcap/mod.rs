@@ -10,7 +10,6 @@ mod notes;
 mod progress;
 mod report;
 mod slowest;
-mod source;
 mod told;
 
 use std::path::Path;
@@ -30,7 +29,7 @@ use crate::time::{Realtime, Timestamp};
 use ahead::Ahead;
 use gather::{Gather, Wanted};
 use progress::Progress;
-use source::Source;
+use super::source::Source;
 
 pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
     if args.silent {

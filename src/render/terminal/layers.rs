@@ -3,6 +3,8 @@
 //! A bar is a layer's inclusive time, in the middle of the interval in which it can have been: a place, not a measurement. What
 //! is estimated has a `~`; what is computed from rounded lengths has its bound where that is worth a look.
 
+use std::cmp::Ordering;
+
 use super::bar::Scale;
 use super::facts::{INDENT, label};
 use super::line::{Line, Paint, Paragraph, columns};
@@ -11,13 +13,15 @@ use crate::attribute::Tally;
 use crate::render::layer_medians::{Median, medians};
 use crate::render::length::millis;
 use crate::time::Nanos;
-use crate::trace::layers::{Certainty, LayerShare, Sign};
+use crate::trace::layers::{Certainty, LayerShare, Sign, Witness};
 use crate::trace::{Layer, Passed, Phase, Trace};
 
 /// Bars are not made longer than this: nested bars are read side by side with their numbers.
 const MOST_BAR: usize = 60;
 /// A bound is notable from this share of the length on.
 const NOTABLE_SHARE: u64 = 50;
+/// So many metrics of one layer are counted, not named.
+const MANY: usize = 3;
 /// Columns of one level of nesting.
 const LEVEL: usize = 2;
 
@@ -36,7 +40,12 @@ fn passed(passed: &[Passed], style: Style) -> Vec<Line> {
     let mut paragraph = label("passed", Phase::Wait, style);
     for layer in passed {
         let kind = layer.kind.as_ref().map_or(String::new(), |kind| format!(" ({kind})"));
-        let by: Vec<String> = layer.by.iter().map(sign).collect();
+        let timings = layer.by.iter().filter(|sign| matches!(sign, Sign::ServerTiming(_))).count();
+        let is_told = |sign: &&Sign| timings < MANY || !matches!(sign, Sign::ServerTiming(_));
+        let mut by: Vec<String> = layer.by.iter().filter(is_told).map(sign).collect();
+        if timings >= MANY {
+            by.push(format!("{timings} metrics of server-timing"));
+        }
         let certainty = layer.certainty.as_str();
         let paint = if layer.certainty == Certainty::Certain { Paint::Plain } else { Paint::Warn };
         paragraph = paragraph.part(paint, format!("{}{kind}: {certainty}, by {}", layer.layer, by.join(", ")));
@@ -57,6 +66,7 @@ fn sign(sign: &Sign) -> String {
 /// What stands in the columns of one share.
 struct Row<'t> {
     share: &'t LayerShare,
+    level: usize,
     name: String,
     own: String,
     inclusive: String,
@@ -96,7 +106,7 @@ fn split(trace: &Trace, style: Style) -> Vec<Line> {
             .with(Paint::Dim, format!("{:<inclusives$}", style.glyphs.spell(&row.inclusive)))
             .with(Paint::Dim, format!("  {}", row.who));
         lines.push(line);
-        lines.extend(witnesses(row.share, style));
+        lines.extend(witnesses(row.share, 2 + row.level * LEVEL, style));
     }
     lines
 }
@@ -110,6 +120,7 @@ fn row<'t>(share: &'t LayerShare, trace: &Trace) -> Row<'t> {
     let bound = notable.map_or(String::new(), |resolution| format!(" ±{resolution}"));
     Row {
         share,
+        level,
         name: format!("{}{}{includes}", " ".repeat(level * LEVEL), share.layer),
         own: format!("{}{} ms", if share.estimated { "~" } else { "" }, millis(share.duration)),
         inclusive: share.inclusive.map_or(String::new(), |inclusive| format!(" of {}", millis(inclusive))),
@@ -133,24 +144,24 @@ fn place(share: &LayerShare, wait: Nanos) -> Option<(Nanos, Nanos)> {
 }
 
 /// All that speak of a layer, where more than one does, each with how far it is from the one that is believed.
-fn witnesses(share: &LayerShare, style: Style) -> Vec<Line> {
+fn witnesses(share: &LayerShare, indent: usize, style: Style) -> Vec<Line> {
     let [believed, others @ ..] = &share.witnesses[..] else { return Vec::new() };
     if others.is_empty() {
         return Vec::new();
     }
-    let said = |witness: &crate::trace::layers::Witness| {
-        let field = witness.field.as_ref().map_or(String::new(), |field| format!(" {field}"));
-        format!("{}{field} {} ms", witness.evidence, millis(witness.duration))
-    };
-    let mut paragraph = Paragraph::new(style, Line::new(style), 6).part(Paint::Dim, said(believed));
+    let field = |witness: &Witness| witness.field.as_ref().map_or(String::new(), |field| format!(" {field}"));
+    let start = Line::new(style).pad_to(indent).with(Paint::Dim, "└");
+    let first = format!("{}{} {} ms", believed.evidence, field(believed), millis(believed.duration));
+    let mut paragraph = Paragraph::new(style, start, indent + 3).part(Paint::Dim, first);
     for witness in others {
-        let apart = if witness.duration >= believed.duration {
-            format!("+{}", millis(witness.duration.saturating_sub(believed.duration)))
-        } else {
-            format!("-{}", millis(believed.duration.saturating_sub(witness.duration)))
+        let apart = match witness.duration.cmp(&believed.duration) {
+            Ordering::Equal => "the same".to_owned(),
+            Ordering::Greater => format!("+{}", millis(witness.duration.saturating_sub(believed.duration))),
+            Ordering::Less => format!("-{}", millis(believed.duration.saturating_sub(witness.duration))),
         };
-        let apart = if witness.duration == believed.duration { "the same".to_owned() } else { apart };
-        paragraph = paragraph.part(Paint::Dim, format!("{} ({apart})", said(witness)));
+        // Only what differs from what was said already is worth words.
+        let own = if witness.field == believed.field { String::new() } else { field(witness) };
+        paragraph = paragraph.part(Paint::Dim, format!("{}{own} {apart}", witness.evidence));
     }
     paragraph.finish()
 }
