@@ -26,7 +26,6 @@ pub mod pcap;
 mod progress;
 mod regions;
 mod saved;
-mod source;
 mod summary;
 mod trace;
 mod verdict;

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::cli::source::Source;
+use super::source::Source;
 use crate::packet::file::{Batch, CaptureFileError, CaptureReader, Filled};
 use crate::probe::Interrupt;
 

@@ -10,6 +10,7 @@ mod notes;
 mod progress;
 mod report;
 mod slowest;
+mod source;
 mod told;
 
 use std::path::Path;
@@ -29,7 +30,7 @@ use crate::time::{Realtime, Timestamp};
 use ahead::Ahead;
 use gather::{Gather, Wanted};
 use progress::Progress;
-use super::source::Source;
+use source::Source;
 
 pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
     if args.silent {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use crate::cli::source::Source;
+use super::source::Source;
 use crate::cli::console::Console;
 
 /// About so many packets are between two lines.
