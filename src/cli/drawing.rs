@@ -28,7 +28,8 @@ pub(super) fn write_chart(svg: &Svg, file: &ChartFile) -> Result<(), CommandErro
     write(svg, file.path(), file.form())
 }
 
-fn write(svg: &Svg, file: &Path, form: ChartFormat) -> Result<(), CommandError> {
+/// Writes a chart into a file.
+pub(super) fn write(svg: &Svg, file: &Path, form: ChartFormat) -> Result<(), CommandError> {
     let written = match form {
         ChartFormat::Svg => std::fs::write(file, svg.as_str()),
         ChartFormat::Png => std::fs::write(file, chart::rasterise(svg, chart::DEFAULT_SCALE)?),

@@ -212,6 +212,11 @@ impl Lab {
         self.ledger.served()
     }
 
+    /// Returns once all requests that have been answered are in the logs.
+    pub fn write_out_logs(&self) {
+        self.ledger.await_scribe();
+    }
+
     /// The logs that could not be written, each once. They are left alone; everything else goes on.
     #[must_use]
     pub fn take_log_errors(&self) -> Vec<LogError> {

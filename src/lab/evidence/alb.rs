@@ -95,9 +95,9 @@ fn processing(part: &LayerTime) -> [String; 3] {
 fn url(part: &LayerTime, connection: Option<&Connection>) -> String {
     let asked = &part.asked;
     let well_known = if asked.scheme == "https" { 443 } else { 80 };
-    let port = connection.map_or(well_known, |connection| connection.port);
+    let listener = connection.map_or(well_known, |connection| connection.port);
     let host = asked.authority.rsplit_once(':').map_or(asked.authority.as_str(), |(host, _)| host);
-    format!("{}://{host}:{port}{}", asked.scheme, escaped(&asked.target))
+    format!("{}://{host}:{listener}{}", asked.scheme, escaped(&asked.target))
 }
 
 /// Quotes and what is not printable are written as their bytes.
