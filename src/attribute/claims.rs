@@ -86,6 +86,7 @@ fn meaning(part: Part, record: &Record) -> Option<(Says, &'static str, Covers)> 
         Part::ApigWaf => (Says::Part(Layer::ApigWaf), "waf.latency", FirstByte),
         Part::LambdaDuration => (Says::Part(Layer::LambdaHandler), "Duration", until),
         Part::LambdaFunction => (Says::Part(Layer::LambdaHandler), "AWS::Lambda::Function", until),
+        Part::LambdaInvocation if !has(Part::LambdaFunction) => (Says::Part(Layer::LambdaHandler), "Invocation", until),
         Part::LambdaResponseLatency if is_streamed => (Says::Part(Layer::LambdaHandler), "responseLatency", FirstByte),
         Part::LambdaInit if !is_before => (Says::Part(Layer::LambdaInit), "Init Duration", FirstByte),
         Part::LambdaRestore if !is_before => (Says::Part(Layer::LambdaRestore), "Restore Duration", FirstByte),

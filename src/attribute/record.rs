@@ -294,6 +294,8 @@ pub enum Remark {
     Initialisation(String),
     /// The initialisation or the call failed: `error`, `timeout`, ….
     Failed(String),
-    /// One of several attempts, by its number.
-    Attempt(u32),
+    /// The function was called in the background: its caller did not wait for it.
+    Asynchronous,
+    /// Lambda tried so many times; the claims are of the first attempt.
+    Attempts(usize),
 }

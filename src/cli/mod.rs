@@ -8,6 +8,7 @@
 //! the modules that this one calls.
 
 pub mod args;
+mod attribute;
 mod capture;
 mod chart;
 mod compare;
@@ -85,6 +86,9 @@ enum CommandError {
     /// Its profile means nothing.
     #[error(transparent)]
     Profile(#[from] crate::lab::ProfileError),
+    /// Its profile does not know where the client is.
+    #[error("--at")]
+    Place(#[from] crate::lab::PlaceError),
     /// Its time scale means nothing.
     #[error(transparent)]
     TimeScale(#[from] crate::lab::TimeScaleError),
@@ -147,7 +151,7 @@ enum CommandError {
 impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::TimeScale(_) => exit::USAGE,
+            Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::Place(_) | Self::TimeScale(_) => exit::USAGE,
             _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,
         }
@@ -175,6 +179,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(*args, &mut console),
         Command::Compare(args) => compare::run(*args, &mut console),
         Command::Pcap(args) => pcap::run(&args, &mut console),
+        Command::Attribute(args) => attribute::run(&args, &mut console),
         Command::Chart(args) => chart::run(&args),
         Command::Regions(args) => regions::run(*args, &mut console),
         Command::Lab(args) => lab::run(&args, &mut console),

@@ -116,6 +116,8 @@ fn own(trace: &Trace) -> Value {
         "status": trace.response.as_ref().map(|response| response.status),
         "phases": trace.timeline.spans().collect::<Vec<_>>(),
         "wait": trace.wait,
+        "passed": trace.passed,
+        "layers": trace.layers,
         "wire": trace.wire,
         "client": trace.client,
     })

@@ -7,6 +7,7 @@
 //! redirects (`chain`).
 
 mod address;
+pub mod attribution;
 mod chain;
 pub mod chart;
 pub mod csv;
@@ -14,6 +15,7 @@ mod escape;
 pub mod har;
 pub mod heads;
 pub mod json;
+mod layer_medians;
 mod length;
 pub mod markdown;
 pub mod regions;

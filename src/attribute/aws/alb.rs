@@ -83,6 +83,7 @@ mod tests {
     const REQUEST: &str = r#""GET https://www.example.com:443/ HTTP/1.1" "curl/8.5.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/t/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354""#;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn traps_of_the_format() {
         struct Expected {
             keys: Vec<&'static str>,

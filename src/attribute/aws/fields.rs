@@ -26,16 +26,13 @@ impl<'l> Iterator for Fields<'l> {
         if self.0.is_empty() {
             return None;
         }
-        let (field, rest) = match self.0.strip_prefix(b"\"") {
-            Some(quoted) => {
-                let end = closing_quote(quoted).unwrap_or(quoted.len());
-                (quoted.get(..end), quoted.get(end + 1..))
-            }
-            None => {
-                let end = memchr(b' ', self.0).unwrap_or(self.0.len());
-                (self.0.get(..end), self.0.get(end + 1..))
-            }
+        let (from, end) = if let Some(quoted) = self.0.strip_prefix(b"\"") {
+            (quoted, closing_quote(quoted))
+        } else {
+            (self.0, memchr(b' ', self.0))
         };
+        let end = end.unwrap_or(from.len());
+        let (field, rest) = (from.get(..end), from.get(end + 1..));
         self.0 = rest.unwrap_or_default();
         field
     }

@@ -10,11 +10,31 @@
 
 mod alb;
 mod alb_connection;
+mod apig;
 mod balancer;
 mod classic_elb;
+mod cloudfront;
 mod error;
 mod fields;
+mod lambda;
+mod lines;
 mod nlb;
+mod reader;
+mod stream;
 mod written;
+mod xray;
 
+pub use apig::{AccessFormat, AccessFormatError};
+pub use cloudfront::{Columns, ColumnsError};
 pub use error::{FieldName, LineError};
+pub use reader::{Format, LogReader, Tally};
+
+use crate::attribute::record::{Record, Where};
+
+/// Parses one line of a format, whoever it concerns: mostly nothing or one record, more where a line wraps several entries.
+/// Lines of CloudFront's standard log are taken to have the documented columns; X-Ray has no lines, so nothing is found.
+///
+/// [`LogReader`] is what reads logs: it parses what concerns the traces at hand, and knows columns and documents.
+pub fn parse_line(format: &Format, line: &[u8], at: Where, each: &mut dyn FnMut(Record)) -> Result<(), LineError> {
+    reader::parse(format, &format.columns(), line, at, each)
+}

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 
 use super::{Found, Match};
-use crate::attribute::keys;
 use crate::attribute::record::{Key, Part, Record, Source};
 use crate::attribute::statement::Joined;
+use crate::attribute::wanted::keys_of;
 use crate::trace::Trace;
 use crate::trace::layers::RejectedBecause;
 
@@ -98,7 +98,7 @@ fn right_invocation(trace: &Trace, found: &mut Found, records: &[Record]) {
     }
     let of_gateway = found.matches.iter().map(|found| &records[found.record]);
     let of_gateway = of_gateway.filter(|record| record.source == Source::ApiGateway).flat_map(|record| &record.keys);
-    let of_response = keys::of(trace);
+    let of_response = keys_of(trace);
     let known = of_gateway.chain(&of_response).find_map(|key| match key {
         Key::InvocationId(id) if ids.contains(id) => Some(id.clone()),
         _ => None,

@@ -15,9 +15,9 @@ mod choose;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
-use super::keys;
 use super::record::{Key, Record, RequestFacts, Source};
 use super::statement::Joined;
+use super::wanted::keys_of;
 use crate::time::Nanos;
 use crate::trace::Trace;
 use crate::trace::layers::RejectedBecause;
@@ -71,7 +71,7 @@ impl<'a> Join<'a> {
             found: vec![Found::default(); traces.len()],
         };
         for (index, trace) in traces.iter().enumerate() {
-            for key in keys::of(trace) {
+            for key in keys_of(trace) {
                 match key {
                     Key::ClientPort(port) => join.ports.entry(plain(port)).or_default().push(index),
                     key => join.own(key, index),
@@ -208,9 +208,15 @@ impl<'a> Join<'a> {
     fn may_be(&self, trace: usize, record: usize) -> bool {
         let (trace, record) = (&self.traces[trace], &self.records[record]);
         let has_root = record.keys.iter().any(|key| matches!(key, Key::TraceRoot(_)));
-        let is_anothers = has_root && keys::carried_root(trace);
+        let is_anothers = has_root && carried_root(trace);
         !is_anothers && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
     }
+}
+
+/// Whether the request itself told its layers who it is, so that a record with another root is another request's.
+fn carried_root(trace: &Trace) -> bool {
+    let headers = trace.request.iter().flat_map(|request| &request.headers);
+    headers.into_iter().any(|(name, _)| name.eq_ignore_ascii_case("x-amzn-trace-id"))
 }
 
 fn agrees(trace: &Trace, facts: &RequestFacts) -> bool {

@@ -44,18 +44,33 @@ pub(super) struct Nested {
 /// Splits the wait. `answered` is a layer that is known to have answered by itself: behind it, nobody was asked. Without a complete wait there is nothing to split: a request that failed has no end to its wait.
 pub(super) fn nest(trace: &Trace, mut statements: Vec<Statement>, answered: Option<&Layer>) -> Nested {
     let Some(wait) = Wait::of(trace) else { return Nested::default() };
+    let all = Chain::of(trace, &statements);
+    statements.retain(|statement| !is_called_by_code(statement, &all));
     let mut chain = Chain::of(trace, &statements);
     if let Some(layer) = answered {
         chain = chain.ending_at(layer);
     }
-    statements
-        .retain(|statement| statement.says == Says::Innermost || chain.layers().contains(&statement.says.clock()));
-    statements.retain(|statement| !is_called_by_code(statement, &chain));
+    statements.retain(|statement| is_of(&chain, &statement.says));
     let (kept, frames, rejected) = sift::sift(&chain, &wait, statements);
     let shares = spread::shares(&frames, &kept, &wait, &chain);
     // What does not sum is refused there; the shares here do, because each is carved out of what is left.
-    let layers = Layers::within(wait.length, wait.evidence, shares).unwrap_or_default();
+    let layers = Layers::within(wait.length, wait.evidence, shares).unwrap_or_else(|error| {
+        debug_assert!(false, "{error}");
+        Layers::default()
+    });
     Nested { layers, rejected }
+}
+
+/// Whether this is about a layer of the chain, and none of those that only what is left can be.
+fn is_of(chain: &Chain, says: &Says) -> bool {
+    let computed =
+        [Layer::Network, Layer::Retransmission, Layer::CloudFrontOrigin, Layer::LambdaInvoke, Layer::Unattributed];
+    match says {
+        Says::Inclusive(layer) | Says::Behind(layer) | Says::Part(layer) => {
+            !computed.contains(layer) && chain.layers().contains(&layer.whole())
+        }
+        Says::Innermost => true,
+    }
 }
 
 /// What a function or a machine calls is part of the time of its code.

@@ -97,8 +97,9 @@ pub(super) fn shares(frames: &[Frame], kept: &[Statement], wait: &Wait, chain: &
         return Vec::new();
     }
     let mut carved = Carved::new(frames, kept, wait);
-    let parts = parts(kept);
-    for part in &parts {
+    // What is said of a whole layer as if it were a part is in its frame already.
+    let is_frame = |part: &PartFigure| frames.iter().any(|frame| frame.layer == part.layer);
+    for part in parts(kept).iter().filter(|part| !is_frame(part)) {
         carved.carve(part, part.parent(frames, chain));
     }
     let mut shares = network(wait, carved.slack);

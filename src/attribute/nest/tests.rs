@@ -196,7 +196,8 @@ fn api_gateways_parts() {
 
 #[test]
 fn what_has_no_evidence_is_absent_and_never_split() {
-    check(&["elb", "ec2"], vec![], "");
+    let nothing = trace("https://example.com/", 16 * MS, 84 * MS, &on_path(&["elb", "ec2"]));
+    assert_eq!(nest(&nothing, vec![], None), Nested::default());
     // Whose time a balancer waited for, where nothing says what is behind it.
     check(&[], alb(1_000, 70_000, 1_000), "network ~16000, elb 2000, target<elb 70000, unattributed 12000");
     // Two layers behind the gateway, and nothing that tells them apart.

@@ -71,6 +71,8 @@ EXAMPLES
   wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay
   wirefall lab --distance                                    regions, 16 to 200 ms away
   wirefall lab --distance -- wirefall https://ec2.eu-west-1.lab.test/
+  wirefall lab --distance --at frankfurt -- wirefall https://ec2.lab.test/ --vantage frankfurt
+  wirefall lab --logs logs --skew elb=5000                   AWS's logs, one clock 5 s ahead
   wirefall lab --distance --region moon=2560 --loss 1% -- bash";
 
 pub(super) const DEMO: &str = "\
@@ -86,6 +88,18 @@ EXAMPLES
   wirefall chart stacked berlin.jsonl tokyo.jsonl -o places.png         a panel for each target, a bar for each place
   wirefall chart stacked attributed.jsonl --by layer -o layers.svg      the waits by layers
   wirefall chart layers attributed.jsonl -o where.png                   one wait by layers";
+
+pub(super) const ATTRIBUTE: &str = "\
+EXAMPLES
+  wirefall --save traces.jsonl https://api.example.com/      requests carry the keys that logs keep
+  wirefall attribute traces.jsonl --alb alb.log.gz --xray traces.json
+  wirefall attribute traces.jsonl --cloudfront 'logs/*.gz' --apig apig.jsonl --lambda lambda/
+  wirefall attribute traces.jsonl --apig access.log --apig-format '$context.extendedRequestId $context.responseLatency'
+  aws xray batch-get-traces --trace-ids 1-67400000-0123456789abcdef01234567 | wirefall attribute traces.jsonl --xray -
+  wirefall attribute traces.jsonl --alb logs/ --format markdown
+
+Only lengths are compared between this machine's clock and others', never times of day: layers lie inside the wait at places
+that are known only as intervals. What no log speaks of is unattributed; what cannot belong to a request is named and not used.";
 
 pub(super) const PCAP: &str = "\
 EXAMPLES

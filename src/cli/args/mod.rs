@@ -34,8 +34,8 @@ pub use compare::{CompareOutput, Comparison, Judgement, Live, RunSource, RunsBy,
 pub use environment::Environment;
 pub use error::{ArgsError, NotInFile, ValueError};
 pub use flags::{
-    ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs, PcapArgs, RegionsArgs,
-    SideRule, TargetArgs, TraceArgs,
+    AttributeArgs, ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs,
+    PcapArgs, RegionsArgs, SideRule, TargetArgs, TraceArgs,
 };
 pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};

@@ -126,3 +126,64 @@ fn joined<'a, V: ToString + 'a>(pairs: impl IntoIterator<Item = (&'a String, &'a
 fn cell(value: Option<impl ToString>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::render::csv::tests::parse;
+    use crate::render::summary::specimens;
+
+    fn cell_of(rows: &[Vec<String>], row: usize, column: &str) -> String {
+        let index = rows[0].iter().position(|name| name == column).unwrap();
+        rows[row][index].clone()
+    }
+
+    #[test]
+    fn a_row_for_each_target_and_measure() {
+        let summary = specimens::compared();
+        let rows = parse(&csv(&summary));
+        let measured: usize = summary.targets.iter().map(|target| target.phases.len()).sum();
+        assert_eq!(rows.len(), measured + 1);
+        // The baseline's first row, and the wait of the second target.
+        for (row, column, expect) in [
+            (1, "name", "ec2"),
+            (1, "phase", "dns"),
+            (1, "count", "30"),
+            (1, "verdict", ""),
+            (1, "difference_ns", ""),
+            (12, "name", "elb"),
+            (12, "path", "elb,ec2"),
+            (12, "failure_codes", "connect.refused=2"),
+            (12, "phase", "wait"),
+            (12, "baseline", "ec2"),
+            (12, "difference_ns", "1877000"),
+            (12, "verdict", "slower"),
+            (12, "within_ns", ""),
+        ] {
+            assert_eq!(cell_of(&rows, row, column), expect, "{row}, {column}");
+        }
+        let failed = parse(&csv(&specimens::hostile()));
+        assert_eq!(failed.len(), 2);
+        for (column, expect) in [
+            ("name", "a|b\x1b[31m\n\"c\",`d` → é"),
+            ("failures", "1"),
+            ("phase", ""),
+            ("p50_ns", ""),
+            ("throughput_rps", ""),
+        ] {
+            assert_eq!(cell_of(&failed, 1, column), expect);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_parses_back(summary in specimens::any_summary()) {
+            let rows = parse(&csv(&summary));
+            prop_assert!(rows.iter().all(|row| row.len() == IDENTITY.len() + STATS.len() + DIFFERENCE.len()));
+            let expect: usize = summary.targets.iter().map(|target| target.phases.len().max(1)).sum();
+            prop_assert_eq!(rows.len(), expect + 1);
+        }
+    }
+}

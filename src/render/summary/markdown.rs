@@ -155,3 +155,54 @@ fn notes(summary: &Summary) -> String {
     }
     if text.is_empty() { text } else { format!("\n{text}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::render::summary::specimens;
+
+    #[test]
+    fn verdicts_come_first_and_a_target_is_a_row() {
+        let text = markdown(&specimens::compared());
+        assert!(text.starts_with("- **slower**: elb is slower than ec2 by 1.865 ms ("), "{text}");
+        for expect in [
+            "\n- **faster**: few \\| \\<b\\> is faster than ec2 by ",
+            "\n| ec2 | – | – | 30 | 0 | 0.900 | 15.995 | 17.487 | 0.060 | 17.417 | 0.090 | **51.752** | 53.323 |\n",
+            " | 32 | 2 | 0.907 | 15.945 | 17.348 | 0.061 | 19.294 ↑ | 0.090 | **53.617** ↑ | 55.097 |\n",
+            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval.\n",
+            "\n- **elb**: +1.877 ms (",
+            "\n- elb failed: connect.refused ×2\n- twin answered: 200 ×30, 503 ×1\n- twin: 1 of 31 requests lie far out",
+        ] {
+            assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_baseline_there_is_no_verdict() {
+        let text = markdown(&specimens::alone());
+        assert!(text.starts_with("| target | requests | failed | dns (ms) |") && !text.contains("verdict"), "{text}");
+        assert!(text.ends_with("\nMedians.\n"), "{text}");
+        let failed = markdown(&specimens::hostile());
+        assert!(failed.contains("| a\\|b\\\\x1b\\[31m\\\\n\"c\",\\`d\\` → é | 1 | 1 | – |\n"), "{failed}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_has_the_columns_of_the_header(summary in specimens::any_summary()) {
+            let text = markdown(&summary);
+            let columns = |line: &str| {
+                let mut escaped = false;
+                line.chars().filter(|character| {
+                    let bar = *character == '|' && !escaped;
+                    escaped = *character == '\\' && !escaped;
+                    bar
+                }).count()
+            };
+            let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+            prop_assert_eq!(rows.len(), summary.targets.len() + 2);
+            prop_assert!(rows.iter().all(|row| columns(row) == columns(rows[0])), "{}", text);
+        }
+    }
+}

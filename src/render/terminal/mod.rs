@@ -15,6 +15,7 @@ mod dns;
 mod facts;
 mod flows;
 mod hops;
+mod layers;
 pub(in crate::render) mod line;
 mod packets;
 mod regions;
@@ -23,6 +24,7 @@ mod wire;
 
 use bar::Scale;
 pub use flows::{FlowRow, flow_table};
+pub use layers::{attribution, attribution_counts, layered};
 use line::{Line, Paint, Paragraph, clip_middle, columns};
 
 pub use regions::regions;
@@ -160,6 +162,7 @@ impl<'a> Page<'a> {
             lines.extend(facts::http(trace, self.style));
         }
         lines.extend(facts::server_timing(trace, self.style));
+        lines.extend(layers::lines(trace, self.style));
         lines.extend(facts::client(trace, self.style));
         lines.extend(packets::lines(trace, self.style));
         lines.extend(hops::lines(trace, self.style));

@@ -14,6 +14,7 @@ use crate::lab::link::Share;
 use crate::lab::{Clock, ClockError, RegionName, Skew, SkewError};
 use crate::time::Nanos;
 
+mod attribute;
 mod capture;
 mod chart;
 mod client;
@@ -26,6 +27,7 @@ mod regions;
 mod request;
 mod target;
 
+pub use attribute::{AttributeArgs, EvidenceArgs};
 pub use capture::CaptureArgs;
 pub use chart::{ChartArgs, ChartKind};
 pub use client::ClientArgs;
@@ -70,6 +72,9 @@ pub enum Command {
     /// Run the lab, trace it and draw what was measured
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// Split the wait of saved traces by layers, with the logs that the layers wrote
+    #[command(after_help = examples::ATTRIBUTE)]
+    Attribute(Box<AttributeArgs>),
     /// Read captures that were made elsewhere, as traces
     #[command(after_help = examples::PCAP)]
     Pcap(Box<PcapArgs>),
@@ -144,6 +149,12 @@ pub struct LabArgs {
     /// Put a region at this round trip, whether the profile has it or not
     #[arg(long, value_name = "NAME=MS", value_parser = region, requires = "distance")]
     pub region: Vec<(RegionName, Nanos)>,
+    /// Put the client there: a place that the profile has in [distance.from], by itself virginia, frankfurt and sydney
+    ///
+    /// The regions are those of that place. Names without a region, such as ec2.lab.test, lead to the nearest one, as with
+    /// latency-based routing; names with one, such as ec2.us-east-1.lab.test, to that.
+    #[arg(long, value_name = "PLACE", requires = "distance")]
+    pub at: Option<String>,
     /// Lose so many packets in each direction, such as 0.5%
     #[arg(long, value_name = "PERCENT", requires = "distance")]
     pub loss: Option<Share>,

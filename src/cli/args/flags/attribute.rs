@@ -1,0 +1,78 @@
+//! Flags of `wirefall attribute`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::attribute::aws::{AccessFormat, Columns};
+use crate::cli::args::{ChartFile, Format};
+
+/// `wirefall attribute`.
+#[derive(Args, Clone, Debug)]
+pub struct AttributeArgs {
+    /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
+    #[arg(value_name = "TRACES.jsonl", required = true)]
+    pub traces: Vec<PathBuf>,
+    /// What the layers wrote down.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// Show at most this many requests one by one
+    #[arg(long, value_name = "N", default_value = "10", help_heading = "Output")]
+    pub rows: usize,
+    /// Print traces in this form, csv with a row for each layer, markdown with the medians of layers
+    #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
+    pub format: Format,
+    /// Append traces with their layers to this file, a JSON document a line
+    #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
+    pub save: Option<PathBuf>,
+    /// Draw the layers of requests into this file
+    #[arg(long, value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>, help_heading = "Output")]
+    pub chart: Option<ChartFile>,
+    /// Say nothing on standard error
+    #[arg(short = 's', long, help_heading = "Output")]
+    pub silent: bool,
+    /// Use no colours, as with NO_COLOR
+    #[arg(long, help_heading = "Output")]
+    pub no_color: bool,
+}
+
+/// Each a file, a folder with all that is in it, or a pattern with * ? [] **; plain or compressed with gzip; - for standard input.
+#[derive(Args, Clone, Debug, Default)]
+#[command(
+    next_help_heading = "Evidence (files, folders, patterns with * ? [] **; gzip is recognised; - for standard input)"
+)]
+pub struct EvidenceArgs {
+    /// X-Ray documents: batch-get-traces, documents as objects, or bare segments
+    #[arg(long, value_name = "FILE")]
+    pub xray: Vec<String>,
+    /// Access logs of Application Load Balancers
+    #[arg(long, value_name = "FILE")]
+    pub alb: Vec<String>,
+    /// Connection logs of Application Load Balancers
+    #[arg(long, value_name = "FILE")]
+    pub alb_connections: Vec<String>,
+    /// Access logs of Classic Load Balancers
+    #[arg(long, value_name = "FILE")]
+    pub clb: Vec<String>,
+    /// TLS logs of Network Load Balancers
+    #[arg(long, value_name = "FILE")]
+    pub nlb: Vec<String>,
+    /// Standard logs of CloudFront
+    #[arg(long, value_name = "FILE")]
+    pub cloudfront: Vec<String>,
+    /// Real-time logs of CloudFront
+    #[arg(long, value_name = "FILE")]
+    pub cloudfront_realtime: Vec<String>,
+    /// The fields of the real-time logs, in order, separated by commas
+    #[arg(long, value_name = "LIST", value_parser = Columns::parse)]
+    pub cloudfront_fields: Option<Columns>,
+    /// Access logs of API Gateway: JSON, a document a line, unless --apig-format says otherwise
+    #[arg(long, value_name = "FILE")]
+    pub apig: Vec<String>,
+    /// The format string of API Gateway's access logs, as configured: '$context.requestId $context.responseLatency'
+    #[arg(long, value_name = "TEXT", value_parser = AccessFormat::parse)]
+    pub apig_format: Option<AccessFormat>,
+    /// Logs of Lambda, text or JSON
+    #[arg(long, value_name = "FILE")]
+    pub lambda: Vec<String>,
+}

@@ -1,0 +1,156 @@
+//! `wirefall attribute`: saved traces and what the layers wrote down, joined.
+//!
+//! Inputs are read in the order in which one teaches the next its names: edges, balancers and gateways, X-Ray, then functions,
+//! which know a request by their own name for it only. Inputs that cannot be read, and lines that mean nothing, are said and
+//! left out.
+
+mod inputs;
+mod progress;
+mod report;
+mod sources;
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use super::args::{AttributeArgs, Color, Format};
+use super::console::{self, Console};
+use super::ending::Ending;
+use super::interrupt::catch_interrupts;
+use super::outlet::append;
+use super::saved::read_traces;
+use super::{CommandError, drawing};
+use crate::attribute::aws::LogReader;
+use crate::attribute::record::{Record, Where};
+use crate::attribute::wanted::Wanted;
+use crate::attribute::{Tally, attribute};
+use crate::probe::Interrupt;
+use crate::render::chart::{self, ChartOptions};
+use crate::render::{attribution, har, json, terminal};
+use crate::trace::Trace;
+use inputs::Input;
+use progress::Progress;
+use report::Report;
+use sources::{Source, sources};
+
+pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, CommandError> {
+    if args.silent {
+        console.be_quiet();
+    }
+    let sources = sources(args)?;
+    let interrupt = catch_interrupts()?;
+    let mut traces = Vec::new();
+    for path in &args.traces {
+        traces.extend(read_traces(path)?);
+    }
+    let mut ending = Ending::default();
+    let mut gathered = Gathered::new(&traces);
+    gathered.read(sources, &interrupt, console, &mut ending);
+    let names = &gathered.names;
+    let tally = attribute(&mut traces, &gathered.records, |at| place(names, at));
+    gathered.report.say(names, &tally, &traces, console);
+    let printed = print(args, &traces, &tally, console);
+    ending.wrote(console, printed);
+    if let Some(path) = &args.save {
+        let saved = json::jsonl(&traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
+        ending.wrote(console, saved);
+    }
+    if let Some(file) = &args.chart {
+        let drawn = chart::layers(&traces, &ChartOptions::default()).map_err(CommandError::Chart);
+        ending.wrote(console, drawn.and_then(|svg| drawing::write_chart(&svg, file)));
+    }
+    Ok(ending.exit_code(&interrupt))
+}
+
+/// `alb.log:17`.
+fn place(names: &[String], at: Where) -> String {
+    let name = names.get(at.file).map_or("?", String::as_str);
+    let short = Path::new(name).file_name().map_or(name.into(), std::ffi::OsStr::to_string_lossy);
+    format!("{short}:{}", at.line)
+}
+
+/// What was read.
+struct Gathered {
+    wanted: Wanted,
+    records: Vec<Record>,
+    /// Of each input, by its number.
+    names: Vec<String>,
+    report: Report,
+}
+
+impl Gathered {
+    fn new(traces: &[Trace]) -> Self {
+        Self { wanted: Wanted::of(traces), records: Vec::new(), names: Vec::new(), report: Report::default() }
+    }
+
+    fn read(&mut self, sources: Vec<Source>, interrupt: &Interrupt, console: &mut Console, ending: &mut Ending) {
+        let bytes = sources.iter().flat_map(|source| &source.inputs).filter_map(Input::length).sum();
+        let progress = RefCell::new(Progress::of(bytes));
+        for source in sources {
+            let mut reader = LogReader::new(source.format);
+            let first = self.names.len();
+            for input in &source.inputs {
+                if interrupt.requested() {
+                    break;
+                }
+                let number = self.names.len();
+                self.names.push(input.name());
+                let mut found = Vec::new();
+                let read = input
+                    .open(interrupt, &progress, console)
+                    .and_then(|bytes| reader.read(number, bytes, &self.wanted, &mut |record| found.push(record)));
+                progress.borrow_mut().clear(console);
+                if let Err(source) = read
+                    && !interrupt.requested()
+                {
+                    ending.wrote(console, Err(CommandError::File { doing: "read", file: input.name(), source }));
+                }
+                self.keep(found);
+            }
+            let mut found = Vec::new();
+            let tally = reader.finish(&self.wanted, &mut |record| found.push(record));
+            self.keep(found);
+            self.report.add(source.flag, source.looks_for, first..self.names.len(), tally);
+        }
+    }
+
+    /// What these name, later inputs may know by that name alone.
+    fn keep(&mut self, found: Vec<Record>) {
+        for record in &found {
+            self.wanted.learn(record);
+        }
+        self.records.extend(found);
+    }
+}
+
+fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Console) -> Result<(), CommandError> {
+    let no_color = args.no_color || console.environment().get_os("NO_COLOR").is_some();
+    let style = console.style(if no_color { Color::Never } else { Color::Auto });
+    let summary = || terminal::attribution(traces, tally, &style);
+    let text = match args.format {
+        Format::Pretty => {
+            let split: Vec<Trace> = traces.iter().filter(|trace| has_something_to_show(trace)).cloned().collect();
+            let shown = &split[..split.len().min(args.rows)];
+            let mut text = terminal::layered(shown, &style);
+            if shown.len() < split.len() {
+                text.push_str(&format!("{} of {} requests: --rows N shows more\n", shown.len(), split.len()));
+            }
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text + &summary()
+        }
+        Format::Json => json::json(traces).map_err(CommandError::Json)?,
+        Format::Jsonl => json::jsonl(traces).map_err(CommandError::Json)?,
+        Format::Csv => attribution::csv(traces),
+        Format::Har => har::har(traces),
+        Format::Markdown => attribution::markdown(traces, tally),
+    };
+    if !matches!(args.format, Format::Pretty | Format::Markdown) {
+        console.note(&terminal::attribution_counts(tally, &style));
+    }
+    console::print(text)
+}
+
+fn has_something_to_show(trace: &Trace) -> bool {
+    !trace.layers.is_empty() || !trace.rejected.is_empty()
+}

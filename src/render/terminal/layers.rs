@@ -1,0 +1,274 @@
+//! The wait by layers: which were passed, what each took inside the wait, who says so, and what was not believed.
+//!
+//! A bar is a layer's inclusive time, in the middle of the interval in which it can have been: a place, not a measurement. What
+//! is estimated has a `~`; what is computed from rounded lengths has its bound where that is worth a look.
+
+use super::bar::Scale;
+use super::facts::{INDENT, label};
+use super::line::{Line, Paint, Paragraph, columns};
+use super::{LEAST_BAR, Page, Style};
+use crate::attribute::Tally;
+use crate::render::layer_medians::{Median, medians};
+use crate::render::length::millis;
+use crate::time::Nanos;
+use crate::trace::layers::{Certainty, LayerShare, Sign};
+use crate::trace::{Layer, Passed, Phase, Trace};
+
+/// Bars are not made longer than this: nested bars are read side by side with their numbers.
+const MOST_BAR: usize = 60;
+/// A bound is notable from this share of the length on.
+const NOTABLE_SHARE: u64 = 50;
+/// Columns of one level of nesting.
+const LEVEL: usize = 2;
+
+/// The layers passed, in a line; then the wait by layers, as far as evidence goes.
+pub(super) fn lines(trace: &Trace, style: Style) -> Vec<Line> {
+    let mut lines = passed(&trace.passed, style);
+    lines.extend(split(trace, style));
+    lines.extend(others(trace, style));
+    lines
+}
+
+fn passed(passed: &[Passed], style: Style) -> Vec<Line> {
+    if passed.is_empty() {
+        return Vec::new();
+    }
+    let mut paragraph = label("passed", Phase::Wait, style);
+    for layer in passed {
+        let kind = layer.kind.as_ref().map_or(String::new(), |kind| format!(" ({kind})"));
+        let by: Vec<String> = layer.by.iter().map(sign).collect();
+        let certainty = layer.certainty.as_str();
+        let paint = if layer.certainty == Certainty::Certain { Paint::Plain } else { Paint::Warn };
+        paragraph = paragraph.part(paint, format!("{}{kind}: {certainty}, by {}", layer.layer, by.join(", ")));
+    }
+    paragraph.finish()
+}
+
+fn sign(sign: &Sign) -> String {
+    match sign {
+        Sign::Header(name) => name.clone(),
+        Sign::Cookie(name) => format!("cookie {name}"),
+        Sign::ServerTiming(name) => format!("server-timing {name}"),
+        Sign::Host(name) => format!("host {name}"),
+        Sign::Cname(name) => format!("CNAME {name}"),
+    }
+}
+
+/// What stands in the columns of one share.
+struct Row<'t> {
+    share: &'t LayerShare,
+    name: String,
+    own: String,
+    inclusive: String,
+    who: String,
+}
+
+fn split(trace: &Trace, style: Style) -> Vec<Line> {
+    let Some(wait) = trace.span(Phase::Wait).filter(|_| !trace.layers.is_empty()) else { return Vec::new() };
+    let rows: Vec<Row<'_>> = trace.layers.iter().map(|share| row(share, trace)).collect();
+    let widest = |cell: for<'r> fn(&'r Row<'_>) -> &'r String| {
+        rows.iter().map(|row| columns(&style.glyphs.spell(cell(row)))).max()
+    };
+    let names = widest(|row| &row.name).unwrap_or(0);
+    let owns = widest(|row| &row.own).unwrap_or(0);
+    let inclusives = widest(|row| &row.inclusive).unwrap_or(0);
+    let who = widest(|row| &row.who).unwrap_or(0);
+    let taken = 2 + names + 2 + owns + inclusives + 2 + who;
+    let cells = style.width.saturating_sub(taken + 1).min(MOST_BAR);
+    let scale = (cells >= LEAST_BAR).then(|| Scale::new(wait.duration, cells, style.glyphs));
+    let title = Line::new(style)
+        .pad_to(2)
+        .with(Paint::Phase(Phase::Wait), "layers")
+        .pad_to(INDENT)
+        .with(Paint::Plain, format!("of the wait of {} ms, own times", millis(wait.duration)))
+        .with(Paint::Dim, if trace.layers.iter().any(|share| share.estimated) { "; ~ is an estimate" } else { "" });
+    let mut lines = vec![title];
+    for row in &rows {
+        let mut line = Line::new(style).pad_to(2).with(paint(row.share), &row.name).pad_to(2 + names + 1);
+        if let Some(scale) = &scale {
+            if let Some((start, length)) = place(row.share, wait.start) {
+                line.add(paint(row.share), scale.bar(start, length));
+            }
+            line = line.pad_to(2 + names + 1 + cells + 1);
+        }
+        line = line
+            .with(Paint::Plain, format!("{:>owns$}", row.own))
+            .with(Paint::Dim, format!("{:<inclusives$}", style.glyphs.spell(&row.inclusive)))
+            .with(Paint::Dim, format!("  {}", row.who));
+        lines.push(line);
+        lines.extend(witnesses(row.share, style));
+    }
+    lines
+}
+
+fn row<'t>(share: &'t LayerShare, trace: &Trace) -> Row<'t> {
+    let parent = |layer: &Layer| trace.layers.share(layer).and_then(|share| share.within.clone());
+    let level = std::iter::successors(share.within.clone(), parent).count();
+    let includes: String = share.includes.iter().map(|layer| format!(" + {layer}")).collect();
+    let notable =
+        share.resolution.filter(|resolution| resolution.get().saturating_mul(NOTABLE_SHARE) >= share.duration.get());
+    let bound = notable.map_or(String::new(), |resolution| format!(" ±{resolution}"));
+    Row {
+        share,
+        name: format!("{}{}{includes}", " ".repeat(level * LEVEL), share.layer),
+        own: format!("{}{} ms", if share.estimated { "~" } else { "" }, millis(share.duration)),
+        inclusive: share.inclusive.map_or(String::new(), |inclusive| format!(" of {}", millis(inclusive))),
+        who: format!("{}{bound}", share.evidence),
+    }
+}
+
+const fn paint(share: &LayerShare) -> Paint {
+    match share.layer {
+        Layer::Network | Layer::Unattributed => Paint::Dim,
+        Layer::Retransmission => Paint::Warn,
+        _ => Paint::Phase(Phase::Wait),
+    }
+}
+
+/// In the middle of where it can have been, from the wait's start.
+fn place(share: &LayerShare, wait: Nanos) -> Option<(Nanos, Nanos)> {
+    let (low, high) = share.start_low.zip(share.start_high)?;
+    let middle = low + Nanos::new(high.saturating_sub(low).get() / 2);
+    Some((middle.saturating_sub(wait), share.inclusive.unwrap_or(share.duration)))
+}
+
+/// All that speak of a layer, where more than one does, each with how far it is from the one that is believed.
+fn witnesses(share: &LayerShare, style: Style) -> Vec<Line> {
+    let [believed, others @ ..] = &share.witnesses[..] else { return Vec::new() };
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let said = |witness: &crate::trace::layers::Witness| {
+        let field = witness.field.as_ref().map_or(String::new(), |field| format!(" {field}"));
+        format!("{}{field} {} ms", witness.evidence, millis(witness.duration))
+    };
+    let mut paragraph = Paragraph::new(style, Line::new(style), 6).part(Paint::Dim, said(believed));
+    for witness in others {
+        let apart = if witness.duration >= believed.duration {
+            format!("+{}", millis(witness.duration.saturating_sub(believed.duration)))
+        } else {
+            format!("-{}", millis(believed.duration.saturating_sub(witness.duration)))
+        };
+        let apart = if witness.duration == believed.duration { "the same".to_owned() } else { apart };
+        paragraph = paragraph.part(Paint::Dim, format!("{} ({apart})", said(witness)));
+    }
+    paragraph.finish()
+}
+
+/// What others say of other phases, and what was not believed.
+fn others(trace: &Trace, style: Style) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for other in &trace.phase_witnesses {
+        let ours = trace.span(other.phase).map_or(String::new(), |span| format!(", here {} ms", millis(span.duration)));
+        let witness = &other.witness;
+        let says = format!("{} says {} ms of {}{ours}", witness.evidence, millis(witness.duration), other.phase);
+        lines.extend(label("also", other.phase, style).part(Paint::Plain, says).finish());
+    }
+    for rejected in &trace.rejected {
+        let at = rejected.at.as_ref().map_or(String::new(), |at| format!(" {at}"));
+        let layer = rejected.layer.as_ref().map_or(String::new(), |layer| format!(", {layer}"));
+        let words = format!("not used: {}{at}{layer}: {}", rejected.evidence, rejected.because);
+        let start = Line::new(style).pad_to(2).with(Paint::Bad, "✗");
+        lines.extend(Paragraph::new(style, start, 4).part(Paint::Warn, words).finish());
+    }
+    lines
+}
+
+/// What became of all requests together: how many had which evidence, what was refused and why, and the median of each layer's
+/// own time.
+#[must_use]
+pub fn attribution(traces: &[Trace], tally: &Tally, style: &Style) -> String {
+    let mut lines = counts(tally, *style);
+    lines.extend(table(&medians(traces), *style));
+    let mut out = String::new();
+    for line in lines {
+        line.write_to(&mut out);
+    }
+    out
+}
+
+/// The counts alone, for where a table would be in the way.
+#[must_use]
+pub fn attribution_counts(tally: &Tally, style: &Style) -> String {
+    let mut out = String::new();
+    for line in counts(tally, *style) {
+        line.write_to(&mut out);
+    }
+    out
+}
+
+/// Each request with its wait by layers, and nothing else of it.
+#[must_use]
+pub fn layered(traces: &[Trace], style: &Style) -> String {
+    let page = Page::new(traces, *style);
+    let mut out = String::new();
+    for (index, trace) in traces.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        for line in page.heading(index, trace).into_iter().chain(lines(trace, *style)) {
+            line.write_to(&mut out);
+        }
+    }
+    out
+}
+
+fn counts(tally: &Tally, style: Style) -> Vec<Line> {
+    let start = |word: &str| Paragraph::new(style, Line::new(style).with(Paint::Strong, word), 11);
+    let all = tally.requests;
+    let mut first = start("requests").part(Paint::Plain, format!("{} of {all} split by layers", tally.split));
+    if tally.without_wait > 0 {
+        first = first.part(Paint::Warn, format!("{} ended before a response: no wait to split", tally.without_wait));
+    }
+    let mut lines = first.finish();
+    if !tally.with.is_empty() {
+        let with = |paragraph: Paragraph, (witness, requests): (&crate::trace::LayerEvidence, &u64)| {
+            paragraph.part(Paint::Plain, format!("{witness} {requests}"))
+        };
+        lines.extend(tally.with.iter().fold(start("evidence"), with).finish());
+    }
+    if !tally.rejected.is_empty() {
+        let because = |paragraph: Paragraph, (because, times): (&&str, &u64)| {
+            paragraph.part(Paint::Warn, format!("{} {times}", because.replace('_', " ")))
+        };
+        lines.extend(tally.rejected.iter().fold(start("not used"), because).finish());
+    }
+    if tally.unmatched > 0 {
+        let words = format!("{} records name no request of these", tally.unmatched);
+        lines.extend(start("unmatched").part(Paint::Dim, words).finish());
+    }
+    lines
+}
+
+fn table(medians: &[Median], style: Style) -> Vec<Line> {
+    if medians.is_empty() {
+        return Vec::new();
+    }
+    let layers = medians.iter().map(|median| columns(median.layer.as_str())).max().unwrap_or(0).max(columns("layer"));
+    let longest = medians.iter().map(|median| columns(&style.glyphs.spell(&median.target))).max().unwrap_or(0);
+    let numbers = [10, 11, 11];
+    let room = style.width.saturating_sub(layers + 2 + numbers.iter().sum::<usize>()).min(longest.max(6));
+    let header = Line::new(style)
+        .with(Paint::Dim, "target")
+        .pad_to(room + 2)
+        .with(Paint::Dim, "layer")
+        .pad_to(room + 2 + layers)
+        .with(Paint::Dim, format!("{:>10}{:>11}{:>11}", "requests", "median ms", "of wait"));
+    let mut lines = vec![Line::new(style), header];
+    let mut last: Option<&str> = None;
+    for median in medians {
+        let name = if last == Some(&median.target) { "" } else { &median.target };
+        last = Some(&median.target);
+        let own = format!("{}{}", if median.estimated { "~" } else { "" }, millis(median.own));
+        let line = Line::new(style)
+            .with(Paint::Strong, super::line::clip_middle(name, room, style.glyphs))
+            .pad_to(room + 2)
+            .with(Paint::Plain, median.layer.as_str())
+            .pad_to(room + 2 + layers)
+            .with(Paint::Dim, format!("{:>10}", median.requests))
+            .with(Paint::Plain, format!("{own:>11}"))
+            .with(Paint::Dim, format!("{:>10}%", median.percent));
+        lines.push(line);
+    }
+    lines
+}
