@@ -14,12 +14,17 @@ pub(super) struct Reference {
     pub(super) pairs: Vec<Pair>,
 }
 
+/// Lengths, and what is known of them, all in nanoseconds.
 #[derive(Deserialize)]
 struct Known {
-    lengths_ns: Vec<u64>,
-    percentiles_ns: BTreeMap<String, u64>,
-    mean_ns: f64,
-    sd_ns: Option<f64>,
+    #[serde(rename = "lengths_ns")]
+    lengths: Vec<u64>,
+    #[serde(rename = "percentiles_ns")]
+    percentiles: BTreeMap<String, u64>,
+    #[serde(rename = "mean_ns")]
+    mean: f64,
+    #[serde(rename = "sd_ns")]
+    sd: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +41,7 @@ impl Reference {
     }
 
     pub(super) fn sample(&self, name: &str) -> Sample {
-        Sample::new(self.samples[name].lengths_ns.iter().map(|nanos| Nanos::new(*nanos))).unwrap()
+        Sample::new(self.samples[name].lengths.iter().map(|nanos| Nanos::new(*nanos))).unwrap()
     }
 }
 
@@ -52,13 +57,13 @@ fn percentiles_means_and_deviations_are_scipys() {
     assert_eq!(reference.samples.len(), 11);
     for (name, known) in &reference.samples {
         let sample = reference.sample(name);
-        for (share, expect) in &known.percentiles_ns {
+        for (share, expect) in &known.percentiles {
             let per_mille = (share.parse::<f64>().unwrap() * 10.0).round() as u32;
             assert_eq!(sample.percentile(per_mille), Nanos::new(*expect), "{name}, {share} %");
         }
-        assert!((sample.mean().get() as f64 - known.mean_ns).abs() <= 0.51, "{name}");
-        assert_eq!(sample.sd().is_some(), known.sd_ns.is_some(), "{name}");
-        if let (Some(sd), Some(expect)) = (sample.sd(), known.sd_ns) {
+        assert!((sample.mean().get() as f64 - known.mean).abs() <= 0.51, "{name}");
+        assert_eq!(sample.sd().is_some(), known.sd.is_some(), "{name}");
+        if let (Some(sd), Some(expect)) = (sample.sd(), known.sd) {
             assert!((sd.get() as f64 - expect).abs() <= 0.51, "{name}");
         }
     }

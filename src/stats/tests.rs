@@ -346,6 +346,7 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_traces_have_a_summary(
         traces in proptest::collection::vec(any_specimen(), 0..40),

@@ -178,6 +178,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn what_is_written_parses_back(summary in specimens::any_summary()) {
             let rows = parse(&csv(&summary));

@@ -45,6 +45,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn what_is_written_is_read_back(summary in specimens::any_summary()) {
             let read: Summary = serde_json::from_str(&json(&summary).unwrap()).unwrap();

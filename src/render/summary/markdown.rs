@@ -2,6 +2,8 @@
 //!
 //! Invariant: a target is one row, whatever its name contains: everything that Markdown would read as markup is escaped.
 
+use std::fmt::Write as _;
+
 use super::words::{
     counted, interval, layer_note, measures, of_pair, outliers, pairs, sentence, signed, stats, verdict,
 };
@@ -33,10 +35,10 @@ fn verdicts(summary: &Summary) -> String {
             Some(total) => format!("**{}**: {}", total.verdict.as_str(), escaped(&sentence(summary, total))),
             None => format!("**not compared**: {} and {}", escaped(&row.label()), escaped(&against.label())),
         };
-        text.push_str(&format!("- {words}\n"));
+        _ = writeln!(text, "- {words}");
     }
     for row in &summary.unmatched {
-        text.push_str(&format!("- **not compared**: {} has no baseline there\n", escaped(&row.label())));
+        _ = writeln!(text, "- **not compared**: {} has no baseline there", escaped(&row.label()));
     }
     text
 }
@@ -108,7 +110,7 @@ fn legend(summary: &Summary) -> String {
     );
     let hints = summary.differences.iter().filter(|one| one.verdict == Verdict::Unclear && one.more.is_some());
     for one in hints.filter(|one| one.phase != Measure::Total) {
-        text.push_str(&format!("- {}, {}: {}\n", escaped(&one.row.label()), one.phase, escaped(&verdict(one))));
+        _ = writeln!(text, "- {}, {}: {}", escaped(&one.row.label()), one.phase, escaped(&verdict(one)));
     }
     text
 }
@@ -126,10 +128,10 @@ fn layers(summary: &Summary) -> String {
             cost.with.label(),
             cost.without.label()
         );
-        text.push_str(&format!("- **{}**: {}\n", escaped(&cost.layer), escaped(&words)));
+        _ = writeln!(text, "- **{}**: {}", escaped(&cost.layer), escaped(&words));
     }
     for note in &summary.layer_notes {
-        text.push_str(&format!("- {}\n", escaped(&layer_note(note))));
+        _ = writeln!(text, "- {}", escaped(&layer_note(note)));
     }
     text
 }
@@ -140,17 +142,15 @@ fn notes(summary: &Summary) -> String {
     for target in &summary.targets {
         let label = escaped(&target.row.label());
         if target.failures > 0 {
-            text.push_str(&format!("- {label} failed: {}\n", escaped(&counted(&target.failure_codes))));
+            _ = writeln!(text, "- {label} failed: {}", escaped(&counted(&target.failure_codes)));
         }
         if target.status.keys().any(|status| !status.starts_with('2')) {
-            text.push_str(&format!("- {label} answered: {}\n", escaped(&counted(&target.status))));
+            _ = writeln!(text, "- {label} answered: {}", escaped(&counted(&target.status)));
         }
         let far_out = outliers(target).len();
         if far_out > 0 {
             let of = target.requests - target.failures;
-            text.push_str(&format!(
-                "- {label}: {far_out} of {of} requests lie far out in a phase; they are counted in\n"
-            ));
+            _ = writeln!(text, "- {label}: {far_out} of {of} requests lie far out in a phase; they are counted in");
         }
     }
     if text.is_empty() { text } else { format!("\n{text}") }
@@ -189,6 +189,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_row_has_the_columns_of_the_header(summary in specimens::any_summary()) {
             let text = markdown(&summary);

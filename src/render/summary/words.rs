@@ -1,5 +1,7 @@
 //! What all forms of a summary for people say alike: signed lengths, intervals, verdicts, notes on layers.
 
+use std::fmt::Write as _;
+
 use crate::render::length::millis;
 use crate::stats::{Counts, Difference, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary, Verdict};
 use crate::time::Nanos;
@@ -22,10 +24,10 @@ pub(super) fn interval(low: SignedNanos, high: SignedNanos) -> String {
 pub(super) fn verdict(difference: &Difference) -> String {
     let mut words = difference.verdict.as_str().to_owned();
     if let Some(within) = difference.within {
-        words.push_str(&format!(" within ±{}", millis(within)));
+        _ = write!(words, " within ±{}", millis(within));
     }
     if let Some(more) = difference.more {
-        words.push_str(&format!(", about {more} more of each would tell"));
+        _ = write!(words, ", about {more} more of each would tell");
     }
     words
 }

@@ -4,7 +4,7 @@ use super::{paint_of, paint_of_verdict};
 use crate::render::summary::words::{interval, lacking, not_compared, of_pair, pairs, sentence, signed, verdict};
 use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, columns};
-use crate::stats::{Difference, Measure, Row, Summary};
+use crate::stats::{Difference, Measure, Row, Summary, Verdict};
 
 /// Rows of phases stand in below their sentence.
 const INDENT: usize = 2;
@@ -35,17 +35,12 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
 
 fn pair(summary: &Summary, row: &Row, against: &Row, style: Style) -> Vec<Line> {
     let differences: Vec<&Difference> = of_pair(summary, row, against).collect();
-    let mut lines = match differences.iter().find(|one| one.phase == Measure::Total) {
-        Some(total) => {
-            let paint = paint_of_verdict(total.verdict);
-            let paint = if paint == Paint::Dim { Paint::Strong } else { paint };
-            Paragraph::new(style, Line::new(style), 0).part(paint, sentence(summary, total)).finish()
-        }
-        None => {
-            let words = format!("{} and {} have no total in common", row.label(), against.label());
-            Paragraph::new(style, Line::new(style), 0).part(Paint::Strong, words).finish()
-        }
-    };
+    let total = differences.iter().find(|one| one.phase == Measure::Total);
+    let (paint, words) = total.map_or_else(
+        || (Paint::Strong, format!("{} and {} have no total in common", row.label(), against.label())),
+        |total| (paint_of_sentence(total.verdict), sentence(summary, total)),
+    );
+    let mut lines = Paragraph::new(style, Line::new(style), 0).part(paint, words).finish();
     let widest = |text: fn(&Difference) -> String| differences.iter().map(|one| columns(&text(one))).max().unwrap_or(0);
     let phases = Measure::all().map(|measure| columns(measure.as_str())).max().unwrap_or(0);
     let medians = widest(|one| signed(one.median));
@@ -75,4 +70,12 @@ fn pair(summary: &Summary, row: &Row, against: &Row, style: Style) -> Vec<Line> 
         lines.extend(rest.or(missing).unwrap_or_default());
     }
     lines
+}
+
+/// What a sentence is painted with: it stands out, whatever the verdict is.
+fn paint_of_sentence(verdict: Verdict) -> Paint {
+    match verdict {
+        Verdict::Same => Paint::Strong,
+        _ => paint_of_verdict(verdict),
+    }
 }

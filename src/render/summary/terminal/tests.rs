@@ -1,3 +1,5 @@
+//! What the terminal shows of a summary.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -57,6 +59,7 @@ fn failures_alone_are_shown_and_names_cannot_steer_the_terminal() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_line_is_too_wide(summary in specimens::any_summary(), width in 10_usize..140, unicode in any::<bool>()) {
         let text = shown(&summary, width, if unicode { Glyphs::Unicode } else { Glyphs::Ascii });
