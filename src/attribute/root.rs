@@ -43,8 +43,8 @@ mod tests {
 
     #[test]
     fn ids_are_found_in_every_spelling() {
-        let id: TraceId = "5833728100000000000000000000abcd".parse().unwrap();
         type Find = fn(&[u8]) -> Option<TraceId>;
+        let id: TraceId = "5833728100000000000000000000abcd".parse().unwrap();
         let cases: &[(&str, Find, Option<TraceId>)] = &[
             ("Root=1-58337281-00000000000000000000abcd", x_ray_root, Some(id)),
             ("1-58337281-00000000000000000000abcd", x_ray_root, Some(id)),

@@ -24,7 +24,7 @@ pub(crate) struct Median {
 /// Targets in the order in which they come, layers in the order in which a request meets them.
 pub(crate) fn medians(traces: &[Trace]) -> Vec<Median> {
     let mut targets: Vec<String> = Vec::new();
-    let mut found: BTreeMap<(usize, usize), (Layer, Vec<&Trace>)> = BTreeMap::new();
+    let mut found: BTreeMap<(usize, Layer), Vec<&Trace>> = BTreeMap::new();
     let mut orders: Vec<Vec<Layer>> = Vec::new();
     for trace in traces.iter().filter(|trace| !trace.layers.is_empty()) {
         let name = match &trace.subject.vantage {
@@ -36,21 +36,22 @@ pub(crate) fn medians(traces: &[Trace]) -> Vec<Median> {
             orders.push(Vec::new());
             targets.len() - 1
         });
+        if trace.layers.len() > orders[target].len() {
+            orders[target] = trace.layers.iter().map(|share| share.layer.clone()).collect();
+        }
         for share in &trace.layers {
-            let order = &mut orders[target];
-            let place = order.iter().position(|layer| *layer == share.layer).unwrap_or_else(|| {
-                order.push(share.layer.clone());
-                order.len() - 1
-            });
-            found.entry((target, place)).or_insert_with(|| (share.layer.clone(), Vec::new())).1.push(trace);
+            found.entry((target, share.layer.clone())).or_default().push(trace);
         }
     }
     let mut medians: Vec<(usize, Median)> = found
         .into_iter()
-        .filter_map(|((target, _), (layer, of))| Some((target, median(&targets[target], layer, &of)?)))
+        .filter_map(|((target, layer), of)| Some((target, median(&targets[target], layer, &of)?)))
         .collect();
-    // A layer that only some requests have comes where a request meets it, not where it was first seen; the rest comes last.
-    medians.sort_by_key(|(target, median)| (*target, median.layer == Layer::Unattributed, rank(&median.layer)));
+    // As in the request that has the most layers; those that it has not come where requests usually meet them.
+    medians.sort_by_key(|(target, median)| {
+        let longest = orders[*target].iter().position(|layer| *layer == median.layer);
+        (*target, median.layer == Layer::Unattributed, longest.is_none(), longest, rank(&median.layer))
+    });
     medians.into_iter().map(|(_, median)| median).collect()
 }
 

@@ -94,12 +94,13 @@ EXAMPLES
   wirefall --save traces.jsonl https://api.example.com/      requests carry the keys that logs keep
   wirefall attribute traces.jsonl --alb alb.log.gz --xray traces.json
   wirefall attribute traces.jsonl --cloudfront 'logs/*.gz' --apig apig.jsonl --lambda lambda/
-  wirefall attribute traces.jsonl --apig access.log --apig-format '$context.extendedRequestId $context.responseLatency'
-  aws xray batch-get-traces --trace-ids 1-67400000-0123456789abcdef01234567 | wirefall attribute traces.jsonl --xray -
+  wirefall attribute traces.jsonl --apig a.log --apig-format '$context.requestId $context.responseLatency'
+  aws xray batch-get-traces --trace-ids ID… | wirefall attribute traces.jsonl --xray -
   wirefall attribute traces.jsonl --alb logs/ --format markdown
 
-Only lengths are compared between this machine's clock and others', never times of day: layers lie inside the wait at places
-that are known only as intervals. What no log speaks of is unattributed; what cannot belong to a request is named and not used.";
+Only lengths are compared between this machine's clock and others', never times of day: layers lie
+inside the wait at places that are known only as intervals. What no log speaks of is unattributed;
+what cannot belong to a request is named and not used.";
 
 pub(super) const PCAP: &str = "\
 EXAMPLES

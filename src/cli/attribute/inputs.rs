@@ -6,9 +6,12 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::progress::Progress;
 use crate::cli::CommandError;
@@ -49,9 +52,9 @@ impl Input {
         progress: &'i RefCell<Progress>,
         console: &'i mut Console,
     ) -> io::Result<Box<dyn Read + 'i>> {
-        let source: Box<dyn Read> = match self {
-            Self::Stdin => Box::new(io::stdin().lock()),
-            Self::File(path) => Box::new(File::open(path)?),
+        let source = match self {
+            Self::Stdin => io::stdin().as_fd().try_clone_to_owned()?.into(),
+            Self::File(path) => File::open(path)?,
         };
         let name = self.name();
         let mut watched = Watched { source, name, interrupt, progress, console };
@@ -68,7 +71,7 @@ impl Input {
 
 /// Says how far it is, and ends when that is wished.
 struct Watched<'i> {
-    source: Box<dyn Read>,
+    source: File,
     name: String,
     interrupt: &'i Interrupt,
     progress: &'i RefCell<Progress>,
@@ -81,10 +84,12 @@ impl Read for Watched<'_> {
             if self.interrupt.requested() {
                 return Ok(0);
             }
-            match self.source.read(buffer) {
-                // A signal came into it: perhaps Ctrl-C.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
+            // A read that a signal comes into is begun again by the system; a poll is not.
+            let mut ready = [PollFd::new(self.source.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut ready, PollTimeout::NONE) {
+                Ok(_) => break self.source.read(buffer)?,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
             }
         };
         self.progress.borrow_mut().read(read as u64, &self.name, self.console);

@@ -57,8 +57,6 @@ layers! {
     CloudFront = "cloudfront",
     /// What lies between an edge of CloudFront and the clock of what stands behind it: the network to the origin.
     CloudFrontOrigin = "cloudfront.origin",
-    /// A load balancer: application, network or classic.
-    Elb = "elb",
     /// API Gateway, what is told apart below excepted.
     Apig = "apig",
     /// The firewall in front of API Gateway.
@@ -67,6 +65,8 @@ layers! {
     ApigAuthorizer = "apig.authorizer",
     /// A Lambda function URL's front door.
     FunctionUrl = "function-url",
+    /// A load balancer: application, network or classic.
+    Elb = "elb",
     /// Lambda, as a whole.
     Lambda = "lambda",
     /// Lambda finds or makes a sandbox and loads the code into it; no log reports it.

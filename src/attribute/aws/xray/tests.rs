@@ -137,10 +137,12 @@ fn segment(id: &str, parent: Option<&str>, origin: &str, start: f64, end: f64, m
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn traps_of_a_functions_call() {
-    let service = |start, end, more| segment("s", None, LAMBDA, start, end, more);
-    let function = |parent, start, end, parts: &Value| {
+    fn service(start: f64, end: f64, more: &Value) -> Value {
+        segment("s", None, LAMBDA, start, end, more)
+    }
+    fn function(parent: &str, start: f64, end: f64, parts: &Value) -> Value {
         segment("f", Some(parent), FUNCTION, start, end, &json!({"subsegments": parts}))
-    };
+    }
     let none = || json!([]);
     let cases = [
         (
