@@ -372,3 +372,22 @@ fn the_demo_shows_every_path_and_every_region() {
     let farthest = traces.iter().find(|trace| trace.label() == "ec2 ap-southeast-2").unwrap();
     assert_about(farthest, Phase::Connect, Nanos::from_millis(200));
 }
+
+#[test]
+#[ignore = "needs network namespaces"]
+fn names_without_a_region_lead_to_the_one_nearest_to_the_client() {
+    let _alone = alone();
+    let text = "[distance.from.here.round_trip_ms]\nus-east-1 = 4\neu-west-1 = 40\n\
+                [distance.from.there.round_trip_ms]\nus-east-1 = 40\neu-west-1 = 4\n";
+    for (place, nearest) in [("here", "us-east-1"), ("there", "eu-west-1")] {
+        let mut profile = Profile::parse(text, "test.toml").unwrap();
+        profile.distance.put_client(place).unwrap();
+        let lab = Lab::start_at_distance(&profile, options()).unwrap();
+        let routed = trace(&lab, "https://ec2.lab.test/", Family::V4);
+        let region = lab.regions().iter().find(|region| remote(&routed) == format!("{}:443", region.v4)).unwrap();
+        assert_eq!((region.name.as_str(), region.round_trip), (nearest, Nanos::from_millis(4)), "from {place}");
+        let chosen = trace(&lab, "https://ec2.us-east-1.lab.test/", Family::V4);
+        assert_eq!(remote(&chosen) == remote(&routed), nearest == "us-east-1", "from {place}");
+        assert_eq!(lab.lab().served()[0].region.as_deref(), Some(nearest));
+    }
+}

@@ -1,6 +1,6 @@
 //! `wirefall pcap` as a process, on captures that the tests write themselves.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -298,6 +298,32 @@ fn several_files_are_one_capture_and_standard_input_is_one_too() {
     compressed.write_all(&three_flows()).expect("a vector takes everything");
     let piped = wirefall(&["pcap", "-", "--format", "jsonl"], &compressed.finish().expect("a vector"));
     assert_eq!(traces(&piped).len(), 3, "{piped:?}");
+}
+
+#[test]
+fn what_came_is_shown_while_more_may_come_and_ctrl_c_ends_it() {
+    let mut capture = Capture::new();
+    capture.flow(40_001, 0, 10);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wirefall"))
+        .args(["pcap", "-", "--format", "jsonl"])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program can be run");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(&capture.finish()).expect("it reads");
+    // The pipe stays open: this line does not wait for its end.
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    assert!(line.contains("h.example"), "{line}");
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+    let ended = child.wait_with_output().expect("its end");
+    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    assert_eq!(text(&ended.stderr).matches("error").count(), 0, "{ended:?}");
+    drop(pipe);
 }
 
 #[test]

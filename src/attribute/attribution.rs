@@ -41,13 +41,11 @@ pub fn attribute(traces: &mut [Trace], records: &[Record], place: impl Fn(Where)
         trace.passed = passed(trace);
         let mut statements = stated::statements(trace);
         trace.phase_witnesses.clear();
-        let mut evidence: BTreeSet<LayerEvidence> = statements.iter().map(|statement| statement.evidence).collect();
         for joined in &found.matches {
             let record = &records[joined.record];
             let at = place(record.at);
             statements.extend(claims::statements(record, joined.record, &at, joined.joined));
             trace.phase_witnesses.extend(claims::phase_witnesses(record, &at));
-            evidence.insert(claims::evidence(record.source));
         }
         used.extend(
             found.matches.iter().map(|found| found.record).chain(found.refused.iter().map(|refused| refused.0)),
@@ -61,7 +59,7 @@ pub fn attribute(traces: &mut [Trace], records: &[Record], place: impl Fn(Where)
         let refused: Vec<Rejected> = refused.collect();
         split(trace, statements);
         trace.rejected.splice(0..0, refused);
-        tally.count(trace, &evidence);
+        tally.count(trace);
     }
     tally.files = used.iter().map(|record| records[*record].at.file).collect();
     tally.unmatched = (records.len() - used.len()) as u64;
@@ -75,11 +73,14 @@ fn split(trace: &mut Trace, statements: Vec<Statement>) {
 }
 
 impl Tally {
-    fn count(&mut self, trace: &Trace, evidence: &BTreeSet<LayerEvidence>) {
+    fn count(&mut self, trace: &Trace) {
         self.split += u64::from(!trace.layers.is_empty());
         self.without_wait += u64::from(trace.response.is_none());
+        let of_layers = trace.layers.iter().flat_map(|share| &share.witnesses).map(|witness| witness.evidence);
+        let of_phases = trace.phase_witnesses.iter().map(|other| other.witness.evidence);
+        let evidence: BTreeSet<LayerEvidence> = of_layers.chain(of_phases).collect();
         for witness in evidence {
-            *self.with.entry(*witness).or_default() += 1;
+            *self.with.entry(witness).or_default() += 1;
         }
         for rejected in &trace.rejected {
             *self.rejected.entry(rejected.because.as_str()).or_default() += 1;

@@ -4,6 +4,7 @@
 //! API Gateway and function URLs, load balancers, what runs code.
 
 use super::statement::{Says, Statement};
+use crate::target::LayerPath;
 use crate::trace::layers::Certainty;
 use crate::trace::{Layer, Trace};
 
@@ -13,7 +14,7 @@ pub(super) struct Chain(Vec<Layer>);
 
 impl Chain {
     pub(super) fn of(trace: &Trace, statements: &[Statement]) -> Self {
-        let path = trace.subject.path.iter().flat_map(|path| path.layers());
+        let path = trace.subject.path.iter().flat_map(LayerPath::layers);
         let mut chain = Self(path.map(|name| Layer::from(name.to_owned()).whole()).collect());
         let depth = |layer: &Layer| {
             let of_layer = statements.iter().filter(|statement| statement.says.clock() == *layer);

@@ -11,6 +11,7 @@
 use super::hint::Hint;
 use super::{headers, names};
 use crate::event::DnsSource;
+use crate::target::LayerPath;
 use crate::trace::layers::{Certainty, Sign};
 use crate::trace::{Layer, Passed, Trace};
 
@@ -137,7 +138,7 @@ fn tell_apart(passed: &mut [Passed], trace: &Trace) {
 
 fn sort(passed: &mut [Passed], trace: &Trace) {
     let path: Vec<Layer> =
-        trace.subject.path.iter().flat_map(|path| path.layers()).map(|name| Layer::from(name.to_owned())).collect();
+        trace.subject.path.iter().flat_map(LayerPath::layers).map(|name| Layer::from(name.to_owned())).collect();
     passed.sort_by_cached_key(|layer| {
         let place = match layer.layer {
             Layer::GlobalAccelerator => 0,

@@ -40,6 +40,9 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Result<u8, CommandError> {
     let distance = &mut profile.distance;
+    if let Some(place) = &args.at {
+        distance.put_client(place)?;
+    }
     distance.regions.extend(args.region.iter().cloned());
     distance.loss = args.loss.unwrap_or(distance.loss);
     distance.jitter = args.jitter.unwrap_or(distance.jitter);

@@ -40,14 +40,16 @@ pub(super) struct Manner {
     pub(super) at_once: NonZeroUsize,
 }
 
-/// Takes the turns in their order until all are over or the user interrupts, and gives each its traces as it ends. A turn that
-/// was interrupted has none: it says nothing of its target.
+/// Takes the turns in their order until all are over or the user interrupts, and gives the traces of each as it ends. A turn that
+/// was interrupted has none: it says nothing of its target. Before a turn begins, it is asked whether it is still wanted; all
+/// earlier ones of its target have ended then.
 pub(super) fn measure(
     probe: &Probe<'_>,
     targets: &[Target],
     turns: impl IntoIterator<Item = Turn>,
     manner: Manner,
     interrupt: &Interrupt,
+    is_wanted: impl Fn(Turn) -> bool,
     mut ended: impl FnMut(Turn, Traced),
 ) {
     let (report, reports) = channel();
@@ -74,6 +76,9 @@ pub(super) fn measure(
         for turn in turns {
             while busy.len() >= manner.at_once.get() || busy.contains(&turn.target) {
                 finish_one(&mut busy);
+            }
+            if !is_wanted(turn) {
+                continue;
             }
             let sent = workers.get(turn.target).filter(|_| !interrupt.requested()).map(|worker| worker.send(turn));
             let Some(Ok(())) = sent else { break };

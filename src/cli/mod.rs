@@ -86,6 +86,9 @@ enum CommandError {
     /// Its profile means nothing.
     #[error(transparent)]
     Profile(#[from] crate::lab::ProfileError),
+    /// Its profile does not know where the client is.
+    #[error("--at")]
+    Place(#[from] crate::lab::PlaceError),
     /// Its time scale means nothing.
     #[error(transparent)]
     TimeScale(#[from] crate::lab::TimeScaleError),
@@ -148,7 +151,7 @@ enum CommandError {
 impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::TimeScale(_) => exit::USAGE,
+            Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::Place(_) | Self::TimeScale(_) => exit::USAGE,
             _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,
         }

@@ -15,7 +15,7 @@ use super::interrupt::catch_interrupts;
 use super::measure::{Manner, Purpose, Turn, measure};
 use super::outlet::append;
 use super::progress::Progress;
-use super::{CommandError, summary};
+use super::{CommandError, drawing, summary};
 use crate::capture::Depth;
 use crate::probe::{Interrupt, Probe};
 use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
@@ -52,6 +52,9 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     traces.sort_by_key(place);
     let printed = show(&survey, &rows, &traces, console);
     ending.wrote(console, printed);
+    if let Some(file) = &survey.output.chart {
+        ending.wrote(console, drawing::draw_stacked(&grouped(&traces), file));
+    }
     Ok(ending.exit_code(&interrupt))
 }
 
@@ -70,10 +73,10 @@ fn ask(
         Turn { target, purpose }
     });
     let mut progress = Progress::of(targets.len() * (1 + survey.requests));
-    let turns = turns.filter(|turn| !given_up.borrow().contains(&turn.target));
     let mut traces: Vec<Trace> = Vec::new();
+    let is_wanted = |turn: Turn| !given_up.borrow().contains(&turn.target);
     let manner = Manner { repeat: Repeat::Cold, at_once: survey.at_once };
-    measure(probe, targets, turns, manner, interrupt, |Turn { target, purpose }, traced| {
+    measure(probe, targets, turns, manner, interrupt, is_wanted, |Turn { target, purpose }, traced| {
         let name = targets.get(target).and_then(|target| target.name.as_deref()).unwrap_or_default();
         progress.step(name, console);
         if purpose == Purpose::WarmUp {
@@ -140,7 +143,11 @@ fn found(traces: &[&Trace]) -> Found {
             let stats = |measure: Measure| Sample::new(complete().filter_map(|trace| measure.of(trace)));
             let phases: BTreeMap<Measure, Stats> =
                 Measure::all().filter_map(|measure| Some((measure, stats(measure)?.stats()))).collect();
-            Found::Reached { connect: connect.stats(), phases, failure: failure.map(ToString::to_string) }
+            Found::Reached {
+                connect: connect.stats(),
+                phases,
+                failure: failure.map(|failure| failure.code.to_string()),
+            }
         }
         (None, Some(failure)) => {
             Found::Failed { code: failure.code.as_str().to_owned(), message: failure.message.clone() }

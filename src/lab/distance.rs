@@ -65,6 +65,7 @@ impl Lab {
         let mut routes = vec![route(profile, vec![DNS.into()], profile.distance.dns)];
         for region in &regions {
             let mut route = route(profile, region.addresses().collect(), region.round_trip);
+            route.back.accept = profile.distance.accept;
             adjust(region, &mut route);
             routes.push(route);
         }
@@ -75,7 +76,7 @@ impl Lab {
             addresses: Addresses { v4: region.v4, v6: region.v6 },
         });
         let place = Place { dns: DNS, ports: WELL_KNOWN, sites: sites.collect() };
-        let started = network.server().run(|| Self::start_in(&place, profile, options));
+        let started = network.server().run(|| Self::start_in(&place, profile, &options));
         let lab = started.map_err(LinkError::from)??;
         Ok(DistantLab { lab, network, regions })
     }
@@ -107,6 +108,7 @@ impl DistantLab {
     }
 
     /// As [`Lab::stop`], and then the network.
+    #[must_use]
     pub fn stop(self, grace: Nanos) -> Vec<LogError> {
         self.lab.stop(grace)
     }

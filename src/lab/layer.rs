@@ -222,8 +222,8 @@ impl Layer {
         arrival: Arrival,
         part: &mut LayerTime,
     ) -> Response<Bytes> {
-        let half = self.own() / 2;
-        let due = self.guard(arrival, &mut part.guards).await + half;
+        let before = self.own() / 3;
+        let due = self.guard(arrival, &mut part.guards).await + before;
         passage.forward(request.headers_mut(), arrival.client.ip(), name);
         let passed = self.passed(request.headers()).join(",");
         if let Ok(passed) = HeaderValue::try_from(passed) {
@@ -241,7 +241,7 @@ impl Layer {
         let returned_at = Instant::now();
         let first_byte = called.as_ref().ok().map(|called| called.connect.unwrap_or_default() + called.first_byte);
         part.call = Some(Call { after, first_byte, total: Some((returned_at - called_at).into()) });
-        self.around.sleeper.until(returned_at + half).await;
+        self.around.sleeper.until(returned_at + (self.own() - before)).await;
         match called {
             Ok(called) => {
                 let mut response = called.response;

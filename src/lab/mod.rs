@@ -48,8 +48,8 @@ pub use self::listen::BindError;
 pub use self::place::{RegionName, RegionNameError};
 pub use self::profile::{
     AppProfile, Clock, ClockError, Clocks, CloudFrontProfile, DEFAULT_PROFILE, DistanceProfile, DnsProfile, ElbProfile,
-    LambdaProfile, Network, Profile, ProfileError, Range, RelayProfile, RestProfile, ServerTiming, StartKind,
-    Stickiness,
+    LambdaProfile, Network, PlaceError, Profile, ProfileError, Range, RelayProfile, RestProfile, ServerTiming,
+    StartKind, Stickiness,
 };
 pub use self::scribe::LogError;
 pub use self::served::{
@@ -158,18 +158,18 @@ struct Running {
 impl Lab {
     /// Starts all servers on loopback. When this returns, they answer.
     pub fn start(profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
-        Self::start_in(&Place::loopback(), profile, options)
+        Self::start_in(&Place::loopback(), profile, &options)
     }
 
     /// Starts all servers in the calling thread's network namespace, where all their threads will be.
-    fn start_in(place: &Place, profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
+    fn start_in(place: &Place, profile: &Profile, options: &LabOptions) -> Result<Self, LabError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lab")
             .enable_all()
             .build()
             .map_err(LabError::Threads)?;
-        match construct::build(&runtime, profile, &options, place) {
+        match construct::build(&runtime, profile, options, place) {
             Ok(Built { mut lab, timer, front, inner }) => {
                 let (stop, stopped) = oneshot::channel();
                 let thread = std::thread::Builder::new()
@@ -212,6 +212,11 @@ impl Lab {
         self.ledger.served()
     }
 
+    /// Returns once all requests that have been answered are in the logs.
+    pub fn write_out_logs(&self) {
+        self.ledger.await_scribe();
+    }
+
     /// The logs that could not be written, each once. They are left alone; everything else goes on.
     #[must_use]
     pub fn take_log_errors(&self) -> Vec<LogError> {
@@ -220,6 +225,7 @@ impl Lab {
 
     /// Stops: no new connections, and no new requests on old ones; those under way may take until `grace` has passed. Then the
     /// logs are complete, but for those that are given back.
+    #[must_use]
     pub fn stop(mut self, grace: Nanos) -> Vec<LogError> {
         self.end(grace)
     }

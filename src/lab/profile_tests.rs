@@ -81,3 +81,50 @@ proptest::proptest! {
         let _ = Profile::parse(&text, "any.toml");
     }
 }
+
+#[test]
+fn a_client_is_put_into_a_place_that_the_profile_knows() {
+    let text = "distance.from.moon.round_trip_ms.us-east-1 = 2560\nskew_ms.elb = -5000";
+    let mut profile = Profile::parse(text, "test.toml").unwrap();
+    assert_eq!(profile.clocks.elb, "-5000".parse().unwrap());
+    let error = profile.distance.put_client("mars").unwrap_err();
+    assert!(error.to_string().contains("frankfurt, moon, sydney, virginia; got \"mars\""), "{error}");
+    profile.distance.put_client("moon").unwrap();
+    let regions: Vec<_> = profile.distance.regions.into_iter().collect();
+    assert_eq!(regions, [("us-east-1".parse().unwrap(), Nanos::from_millis(2_560))]);
+    check_error("[lambda]\nruntime_share = 1.5", 2, "lambda.runtime_share", "expected a share from 0 to 1, got 1.5");
+    check_error("[skew_ms]\nec2 = 1", 2, "skew_ms.ec2", "unknown field");
+    check_error("[skew_ms]\nelb = 1e9", 2, "skew_ms.elb", "expected milliseconds from -86400000 to 86400000");
+}
+
+#[test]
+fn the_profiles_of_the_gallery_are_profiles() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/profiles");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        Profile::read(&path).unwrap();
+        names.push(path.file_stem().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["guarded", "virginia", "worldwide"]);
+}
+
+/// What a request over a fresh connection takes from a place to the region that is asked for.
+#[test]
+fn the_worldwide_profile_holds_the_published_figures() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/profiles/worldwide.toml");
+    let mut profile = Profile::read(&path).unwrap();
+    for (place, millis) in [("virginia", 80), ("ireland", 200), ("oregon", 200), ("tokyo", 305), ("sydney", 305)] {
+        profile.distance.put_client(place).unwrap();
+        let DistanceProfile { dns, regions, .. } = &profile.distance;
+        let names = *dns + profile.dns.answer;
+        let round_trip = regions[&"us-east-1".parse().unwrap()];
+        let total = names + round_trip + round_trip + round_trip + profile.ec2.app;
+        let published = Nanos::from_millis(millis);
+        assert!(
+            total.saturating_sub(published) + published.saturating_sub(total) < Nanos::from_millis(2),
+            "{place}: {total}"
+        );
+    }
+}

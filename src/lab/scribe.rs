@@ -124,6 +124,13 @@ impl Desk {
                 Document::Written | Document::Lost => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match came {
+                Ok(Entry::WriteOut(written)) => {
+                    if self.document == Document::Behind {
+                        self.refresh();
+                    }
+                    // Whoever asked may have gone.
+                    let _ = written.send(());
+                }
                 Ok(entry) => self.write(&entry),
                 Err(RecvTimeoutError::Timeout) if Instant::now() >= not_before => {
                     let begun = Instant::now();
@@ -145,6 +152,7 @@ impl Desk {
             let text = match entry {
                 Entry::Served(served) => log.of_request(served, profile),
                 Entry::Handshake(handshake) => log.of_handshake(handshake, profile),
+                Entry::WriteOut(_) => String::new(),
             };
             let Some(open) = file.as_mut().filter(|_| !text.is_empty()) else { continue };
             if let Err(source) = open.write_all(text.as_bytes()) {

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::lambda::Placement;
@@ -197,6 +197,8 @@ struct Books {
 pub(super) enum Entry {
     Served(Served),
     Handshake(Handshake),
+    /// Says when everything before it is written.
+    WriteOut(Sender<()>),
 }
 
 /// A record that is still open. It is closed when this is dropped, in whatever way the request ended.
@@ -234,6 +236,14 @@ impl Ledger {
     /// From now on, what is told here is told to `scribe` as well, until [`Ledger::dismiss`].
     pub(super) fn employ(&self, scribe: Sender<Entry>) {
         self.books().scribe = Some(scribe);
+    }
+
+    /// Returns once everything that was told before is written.
+    pub(super) fn await_scribe(&self) {
+        let (written, is_written) = mpsc::channel();
+        self.books().tell(Entry::WriteOut(written));
+        // Fails, and returns at once, where there is no scribe.
+        let _ = is_written.recv();
     }
 
     /// Lets the scribe come to an end.

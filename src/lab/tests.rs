@@ -369,7 +369,7 @@ fn a_stopped_lab_finishes_what_is_under_way_and_frees_its_ports() {
     let lab = lab_with("[ec2]\napp_ms = 200");
     let (https, dns) = (port(&lab, "ec2"), lab.dns_server());
     let mut under_way = ask_slowly(&lab);
-    lab.stop(Nanos::from(PATIENCE));
+    assert!(lab.stop(Nanos::from(PATIENCE)).is_empty());
     let mut answer = String::new();
     under_way.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");

@@ -1,5 +1,7 @@
 //! Layers for other programs and for pull requests: a row for each layer of each trace, or a table of medians.
 
+use std::fmt::Write as _;
+
 use super::csv::write_row;
 use super::layer_medians::medians;
 use super::length::millis;
@@ -76,10 +78,11 @@ pub fn markdown(traces: &[Trace], tally: &Tally) -> String {
     let with: Vec<String> = tally.with.iter().map(|(witness, requests)| format!("{witness} {requests}")).collect();
     let rejected: Vec<String> =
         tally.rejected.iter().map(|(because, times)| format!("{} {times}", because.replace('_', " "))).collect();
-    text.push_str(&format!("\n{} of {} requests split by layers", tally.split, tally.requests));
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n{} of {} requests split by layers", tally.split, tally.requests);
     for (word, counts) in [("evidence", with), ("not used", rejected)] {
         if !counts.is_empty() {
-            text.push_str(&format!("; {word}: {}", counts.join(", ")));
+            let _ = write!(text, "; {word}: {}", counts.join(", "));
         }
     }
     text.push_str(".\n");

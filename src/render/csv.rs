@@ -114,14 +114,14 @@ pub(super) fn write_row(text: &mut String, cells: impl Iterator<Item = String>) 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::render::sample;
 
     /// The grammar of RFC 4180 §2, written down again.
-    fn parse(text: &str) -> Vec<Vec<String>> {
+    pub(in crate::render) fn parse(text: &str) -> Vec<Vec<String>> {
         let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
         let mut rest = text.chars().peekable();
         let mut quoted = false;

@@ -30,7 +30,7 @@ pub enum Found {
         connect: Stats,
         /// All phases of complete requests.
         phases: BTreeMap<Measure, Stats>,
-        /// Why some requests failed all the same, the first of the reasons.
+        /// What the first request that failed all the same failed with, by its name.
         failure: Option<String>,
     },
     /// No connection was.
@@ -128,7 +128,7 @@ pub(super) mod tests {
             found,
         };
         let phases = [(Measure::Phase(Phase::Connect), stats(&[16, 16, 17])), (Measure::Total, stats(&[60, 61, 62]))];
-        let failure = Some("tls.timeout: no answer".to_owned());
+        let failure = Some("tls.timeout".to_owned());
         vec![
             region(
                 "us-east-1",

@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(labels, expect);
     }
 
-    fn of(name: &'static str) -> Specimen {
+    fn of(name: &'static str) -> Specimen<'static> {
         Specimen { name: Some(name), ..Specimen::default() }
     }
 

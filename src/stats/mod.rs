@@ -16,6 +16,8 @@ mod measure;
 mod outlier;
 mod random;
 mod rank;
+#[cfg(test)]
+mod reference_tests;
 mod sample;
 mod settings;
 mod signed;
@@ -24,6 +26,8 @@ mod slo;
 pub(crate) mod specimens;
 mod summarise;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use group::{Connection, Group, Run, grouped, grouped_by_run};

@@ -13,16 +13,25 @@ const EXACT_UP_TO: usize = 8;
 /// And up to this product of both sizes, beyond which the approximation is as good and much faster.
 const EXACT_PRODUCT: usize = 10_000;
 
-/// How often two samples of one distribution would differ in their ranks as much as these, between 0 and 1.
+/// Where neither method can tell probabilities apart any more.
+const LEAST: f64 = 1e-13;
+
+/// How often two samples of one distribution would differ in their ranks as much as these, between [`LEAST`] and 1, to nine digits:
+/// such a number is read back from JSON as it was.
 pub(super) fn p_value(one: &Sample, other: &Sample) -> f64 {
     let ranks = Ranks::of(one.sorted(), other.sorted());
     let (size, other_size) = (one.count(), other.count());
     let is_small = size.min(other_size) <= EXACT_UP_TO && size * other_size <= EXACT_PRODUCT;
-    if is_small && ranks.ties == 0.0 {
+    rounded(if is_small && ranks.ties == 0.0 {
         exact(ranks.twice_u, size, other_size)
     } else {
         approximate(&ranks, size, other_size)
-    }
+    })
+}
+
+/// To nine digits.
+pub(super) fn rounded(probability: f64) -> f64 {
+    format!("{:.8e}", probability.clamp(LEAST, 1.0)).parse().unwrap_or(probability)
 }
 
 /// Two samples ranked together.

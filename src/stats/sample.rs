@@ -143,3 +143,64 @@ impl Sample {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sample(lengths: &[u64]) -> Sample {
+        Sample::new(lengths.iter().map(|nanos| Nanos::new(*nanos))).unwrap()
+    }
+
+    #[test]
+    fn percentiles_are_nearest_rank() {
+        let ten = sample(&[10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        for (per_mille, expect) in [
+            (0, 10),
+            (1, 10),
+            (100, 10),
+            (101, 20),
+            (500, 50),
+            (501, 60),
+            (660, 70),
+            (950, 100),
+            (1_000, 100),
+            (5_000, 100),
+        ] {
+            assert_eq!(ten.percentile(per_mille), Nanos::new(expect), "{per_mille}");
+        }
+        assert_eq!(Sample::new([]), None);
+    }
+
+    #[test]
+    fn the_deviation_of_one_is_unknown_and_large_lengths_keep_their_digits() {
+        assert_eq!(sample(&[5]).sd(), None);
+        let far = u64::MAX - 10;
+        let high = sample(&[far + 1, far + 2, far + 3]);
+        assert_eq!((high.mean(), high.sd()), (Nanos::new(far + 2), Some(Nanos::new(1))));
+    }
+
+    #[test]
+    fn json_has_the_keys_of_the_contract() {
+        let text = serde_json::to_string(&sample(&[1, 2]).stats()).unwrap();
+        let expect = "{\"count\":2,\"mean_ns\":2,\"sd_ns\":1,\"min_ns\":1,\"p50_ns\":1,\"p66_ns\":2,\"p75_ns\":2,\"p80_ns\":2,\
+                      \"p90_ns\":2,\"p95_ns\":2,\"p98_ns\":2,\"p99_ns\":2,\"p999_ns\":2,\"max_ns\":2}";
+        assert_eq!(text, expect);
+        assert!(serde_json::to_string(&sample(&[1]).stats()).unwrap().contains("\"sd_ns\":null"));
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_are_members_and_rise(lengths in proptest::collection::vec(any::<u64>(), 1..50), shares in any::<(u16, u16)>()) {
+            let sample = sample(&lengths);
+            let (low, high) = (shares.0.min(shares.1), shares.0.max(shares.1));
+            let (low, high) = (sample.percentile(low.into()), sample.percentile(high.into()));
+            prop_assert!(low <= high && lengths.contains(&low.get()) && lengths.contains(&high.get()));
+            let stats = sample.stats();
+            prop_assert!(stats.min <= stats.mean && stats.mean <= stats.max);
+            prop_assert_eq!(stats.sd.is_some(), lengths.len() > 1);
+        }
+    }
+}

@@ -11,6 +11,11 @@ use crate::time::Nanos;
 /// thing lie because a thread was woken a little later. It counts only where no tolerance was chosen.
 pub(super) const NEGLIGIBLE: Nanos = Nanos::from_micros(50);
 
+/// A difference that is not shown, and cannot be larger than this, is the same: phases of a few hundred microseconds often come in two
+/// kinds (the body has arrived with the head, or has not), between which their median jumps. It counts only where no tolerance was
+/// chosen.
+pub(super) const INDISTINCT: Nanos = Nanos::from_micros(250);
+
 /// How groups are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
@@ -77,7 +82,7 @@ impl From<Confidence> for f64 {
 /// How large a difference may be that is the same still.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Tolerance {
-    /// What the requests of one target differ among themselves.
+    /// What the requests of one target differ by among themselves, and at least a quarter of a millisecond.
     #[default]
     Spread,
     /// A share of the baseline's median in thousandths.

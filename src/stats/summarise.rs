@@ -240,6 +240,6 @@ impl<'g> Measured<'g> {
         let end = |trace: &&Trace| -> Timestamp<Realtime> { trace.started_at + trace.total() };
         let last = self.group.traces.iter().map(end).max()?;
         let (completed, span) = (self.completed().count(), last.since(first));
-        (completed >= 2 && span > Nanos::ZERO).then(|| completed as f64 / span.as_secs_f64())
+        (completed >= 2 && span > Nanos::ZERO).then(|| (completed as f64 / span.as_secs_f64() * 1e6).round() / 1e6)
     }
 }

@@ -1,6 +1,7 @@
 //! The summary of many traces: the contract `wirefall/summary/1`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,13 +73,13 @@ impl Row {
     pub fn label(&self) -> String {
         let mut label = self.name.clone();
         if let Some(run) = &self.run {
-            label.push_str(&format!(" [{run}]"));
+            _ = write!(label, " [{run}]");
         }
         if let Some(vantage) = &self.vantage {
-            label.push_str(&format!(" @ {vantage}"));
+            _ = write!(label, " @ {vantage}");
         }
         if let Some(connection) = self.connection {
-            label.push_str(&format!(" ({})", connection.as_str()));
+            _ = write!(label, " ({})", connection.as_str());
         }
         label
     }

@@ -8,7 +8,7 @@
 //!   something.
 //! - Else **the same within ±x**, where x is the largest difference that the interval holds, if x is at most the tolerance.
 //!   [`Tolerance::Spread`] is what one request of each target typically differ by: the distances of the quartiles of both samples, as
-//!   legs of a right angle. "The same" then means: whatever the difference is, it is smaller than what two requests differ by anyway.
+//!   legs of a right angle, and at least [`INDISTINCT`]. "The same" then means: whatever the difference is, it is smaller than what two requests differ by anyway.
 //!   Thirty requests of each are enough for that whatever the noise is, because interval and spread grow with it alike; ten mostly are
 //!   not. Whoever wants to know more exactly chooses a tolerance, and gets as an answer how many requests it takes.
 //! - Else **unclear**. With fewer than [`LEAST`] requests on either side nothing is called the same.
@@ -16,8 +16,8 @@
 //! Of a hundred comparisons of a target with itself, 30 requests each, about 97 say "the same" of every phase (the tests count).
 
 use super::bootstrap::{Interval, difference};
-use super::rank::p_value;
-use super::settings::NEGLIGIBLE;
+use super::rank::{p_value, rounded};
+use super::settings::{INDISTINCT, NEGLIGIBLE};
 use super::{Sample, Settings, Tolerance, Verdict};
 use crate::time::Nanos;
 
@@ -50,7 +50,7 @@ pub(super) struct Finding {
 /// Compares a sample with that of its baseline.
 pub(super) fn compare(sample: &Sample, baseline: &Sample, settings: &Settings) -> Comparison {
     let (negligible, tolerance) = match settings.same_within {
-        Tolerance::Spread => (NEGLIGIBLE, spread(sample, baseline).max(NEGLIGIBLE)),
+        Tolerance::Spread => (NEGLIGIBLE, spread(sample, baseline).max(INDISTINCT)),
         Tolerance::PerMille(per_mille) => {
             let share = u128::from(baseline.median().get()) * u128::from(per_mille) / 1_000;
             let share = Nanos::new(u64::try_from(share).unwrap_or(u64::MAX));
@@ -89,7 +89,7 @@ pub(super) fn adjusted(p_values: &[f64]) -> Vec<f64> {
     for (passed, index) in order.into_iter().enumerate() {
         let rank = (p_values.len() - passed) as f64;
         least = least.min(p_values[index] * p_values.len() as f64 / rank);
-        adjusted[index] = least;
+        adjusted[index] = rounded(least);
     }
     adjusted
 }
@@ -147,5 +147,25 @@ impl Comparison {
         }
         let wanted = (self.size as f64 * (own / half).powi(2)).ceil().max(LEAST as f64);
         (wanted <= MOST).then(|| (wanted as u64).saturating_sub(self.size as u64).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `scipy.stats.false_discovery_control` gives them.
+    #[test]
+    fn probabilities_are_adjusted_for_their_number() {
+        for (p_values, expect) in [
+            (&[][..], &[][..]),
+            (&[0.03], &[0.03]),
+            (&[0.01, 0.04, 0.03, 0.5], &[0.04, 0.053_333_333_3, 0.053_333_333_3, 0.5]),
+            (&[0.2, 0.2, 0.001], &[0.2, 0.2, 0.003]),
+        ] {
+            let found = adjusted(p_values);
+            assert_eq!(found.len(), expect.len());
+            assert!(found.iter().zip(expect).all(|(one, other)| (one - other).abs() < 1e-9), "{found:?}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use wirefall::event::Phase;
 use wirefall::time::Nanos;
@@ -49,6 +50,27 @@ fn words(list: &[&str]) -> Vec<String> {
     list.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// Begins a capture, as soon as the connections that asked whether the servers listen yet are over: a server that has much to
+/// do may answer and close them when what is to be captured has begun.
+fn capture(file: PathBuf, ports: &Ports) -> Tcpdump {
+    const LISTEN: &str = "0A";
+    const TIME_WAIT: &str = "06";
+    let servers: Vec<String> = ports.http.iter().chain(&ports.tls).map(|port| format!(":{port:04X}")).collect();
+    let is_busy = |socket: &str| {
+        let fields: Vec<&str> = socket.split_whitespace().collect();
+        ![LISTEN, TIME_WAIT].contains(&fields[3])
+            && servers.iter().any(|port| fields[1..3].iter().any(|end| end.ends_with(port)))
+    };
+    for _ in 0..500 {
+        let sockets = fs::read_to_string("/proc/thread-self/net/tcp").expect("the kernel tells its sockets");
+        if !sockets.lines().skip(1).any(is_busy) {
+            return Tcpdump::start("lo", file, &ports.filter());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("connections to {ports:?} are not over");
+}
+
 /// curl and wirefall, each with every version of TLS and HTTP.
 fn ask_in_private(way: &[String], url: &str) {
     for flags in [&["--tls-max", "1.2", "--http1.1"][..], &["--tlsv1.3", "--http1.1"], &["--tlsv1.3", "--http2"]] {
@@ -79,7 +101,7 @@ fn of_nginx_and_dnsmasq() -> Captured {
     let names = dnsmasq(&records, dns, crate::server::directory());
 
     let ports = Ports { http: vec![http], tls: vec![tls], dns: vec![dns] };
-    let tcpdump = Tcpdump::start("lo", file, &ports.filter());
+    let tcpdump = capture(file, &ports);
     let (curl, own) = (CURL.path(), own_program());
     let plain = |path: &str| format!("http://127.0.0.1:{http}{path}");
     // Kept alive: two requests, one connection.
@@ -113,7 +135,7 @@ fn of_haproxy() -> Captured {
     let balancer = haproxy(&sections, &[http, tls], directory);
 
     let ports = Ports { http: vec![http, origin.port], tls: vec![tls], dns: Vec::new() };
-    let tcpdump = Tcpdump::start("lo", file, &ports.filter());
+    let tcpdump = capture(file, &ports);
     let plain = |path: &str| format!("http://127.0.0.1:{http}{path}");
     let late = [plain("/late-body/30"), plain("/after/20")];
     run(&CURL.path(), &words(&["-s", &late[0], &late[1], "-o", "/dev/null", "-o", "/dev/null"]));
@@ -192,15 +214,13 @@ fn check(Captured { file, ports, counts, .. }: &Captured) {
         })
     };
 
-    // Of a connection that asked whether the server listens yet, the capture may have the end.
-    let streams =
-        tshark(file, ports, "tcp.flags.syn==1 && tcp.flags.ack==0", &[&OF_CLIENT[..], &["tcp.stream"]].concat());
-    let streams: BTreeMap<&String, Ends> =
-        streams.iter().map(|row| (&row[2], [row[0].clone(), row[1].clone()])).collect();
+    let streams: BTreeSet<String> =
+        tshark(file, ports, "tcp", &["tcp.stream"]).into_iter().map(|mut row| row.remove(0)).collect();
     let flows: BTreeSet<Option<String>> = traces.iter().map(|trace| trace.subject.tags.get("flow").cloned()).collect();
     assert_eq!((flows.len(), streams.len()), (counts.flows, counts.flows));
-    let known: BTreeSet<Ends> = traces.iter().filter_map(ends).collect();
-    assert_eq!(known, streams.into_values().collect());
+    let opened = tshark(file, ports, "tcp.flags.syn==1 && tcp.flags.ack==0", &OF_CLIENT);
+    let opened: BTreeSet<Ends> = opened.into_iter().map(|row| [row[0].clone(), row[1].clone()]).collect();
+    assert_eq!(traces.iter().filter_map(ends).collect::<BTreeSet<_>>(), opened);
 
     let of_server = |filter: &str, field: &str| tshark(file, ports, filter, &[&OF_SERVER[..], &[field]].concat());
     let answered = of_server("tcp.flags.syn==1 && tcp.flags.ack==1", "tcp.analysis.ack_rtt");
@@ -264,8 +284,9 @@ fn check(Captured { file, ports, counts, .. }: &Captured) {
 /// Of each connection as many packets as tshark says, and in its traces those that went by before the response had come.
 fn check_what_was_sent_again(file: &Path, ports: &Ports, traces: &[Trace]) {
     let table = resent(file);
-    assert!(traces.iter().filter_map(ends).all(|ends| table.contains_key(&ends)), "{table:?}");
-    let is_client = |row: &[String]| table.contains_key(&[row[0].clone(), row[1].clone()]);
+    let known: BTreeSet<Ends> = traces.iter().filter_map(ends).collect();
+    assert_eq!(table.keys().cloned().collect::<BTreeSet<_>>(), known);
+    let is_client = |row: &[String]| known.contains(&[row[0].clone(), row[1].clone()]);
     let mut again: BTreeMap<Ends, Vec<u64>> = BTreeMap::new();
     for row in tshark(file, ports, "tcp.analysis.retransmission", &[&OF_CLIENT[..], &["frame.time_epoch"]].concat()) {
         let (client, server) = if is_client(&row) { (&row[0], &row[1]) } else { (&row[1], &row[0]) };

@@ -18,6 +18,7 @@ pub mod doh;
 pub mod h2;
 pub mod http;
 pub mod origin;
+pub mod program;
 pub mod tls;
 pub mod well_formed;
 

@@ -71,15 +71,13 @@ pub(super) fn frames(chain: &Chain, statements: &[Statement]) -> Vec<Frame> {
 /// The frame of a layer, made where it belongs.
 fn frame<'f>(frames: &'f mut Vec<Frame>, layer: &Layer, chain: &Chain) -> &'f mut Frame {
     let place = |layer: &Layer| chain.layers().iter().position(|other| other == layer).unwrap_or(usize::MAX);
-    let index = match frames.iter().position(|frame| frame.layer == *layer) {
-        Some(index) => index,
-        None => {
-            let index = frames.iter().position(|frame| place(&frame.layer) > place(layer)).unwrap_or(frames.len());
-            let frame = Frame { layer: layer.clone(), by_caller: None, own: None, witnesses: vec![], includes: vec![] };
-            frames.insert(index, frame);
-            index
-        }
-    };
+    let known = frames.iter().position(|frame| frame.layer == *layer);
+    let index = known.unwrap_or_else(|| {
+        let index = frames.iter().position(|frame| place(&frame.layer) > place(layer)).unwrap_or(frames.len());
+        let frame = Frame { layer: layer.clone(), by_caller: None, own: None, witnesses: vec![], includes: vec![] };
+        frames.insert(index, frame);
+        index
+    });
     &mut frames[index]
 }
 

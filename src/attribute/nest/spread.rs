@@ -244,13 +244,10 @@ impl Carved {
             |layer: &Layer| lambda.iter().find(|(known, _)| known == layer).map_or(Nanos::ZERO, |known| known.1);
         for index in 0..self.pieces.len() {
             let piece = &self.pieces[index];
-            let (around, room) = match piece.parent {
-                Some(parent) => (self.pieces[parent].place, self.pieces[parent].inclusive),
-                None => {
-                    let start = wait.start + half;
-                    (Some(Place { low: start, high: start }), wait.length.saturating_sub(half + half))
-                }
-            };
+            let start = wait.start + half;
+            let whole = (Some(Place { low: start, high: start }), wait.length.saturating_sub(half + half));
+            let inside = |parent: usize| (self.pieces[parent].place, self.pieces[parent].inclusive);
+            let (around, room) = piece.parent.map_or(whole, inside);
             let before = match piece.layer {
                 Layer::LambdaInit | Layer::LambdaRestore => lasts(&Layer::LambdaPlacement),
                 Layer::LambdaHandler => {

@@ -32,7 +32,7 @@ fn misuse_and_help_know_their_exit_codes() {
 fn every_command_has_examples_in_its_help() {
     let mut program = command();
     program.build();
-    for name in ["trace", "lab", "demo", "chart", "completions", "man"] {
+    for name in ["trace", "compare", "regions", "lab", "demo", "chart", "completions", "man"] {
         for help in ["-h", "--help"] {
             let text = parse(["wirefall", name, help].map(OsString::from)).map(|_| ()).unwrap_err().to_string();
             assert!(text.contains(&format!("EXAMPLES\n  wirefall {name}")) || name == "trace", "{name} {help}: {text}");

@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::{CaptureRule, Color, Verbosity};
+use super::{CaptureRule, ChartFile, Color, Verbosity};
 use crate::stats::{Settings, Slo};
 use crate::target::{Plan, Repeat};
 
@@ -84,6 +84,8 @@ pub struct CompareOutput {
     pub format: SummaryFormat,
     /// Where each trace is appended to.
     pub save: Option<PathBuf>,
+    /// The file that a stacked bar for each target is drawn into.
+    pub chart: Option<ChartFile>,
     /// Whether packets are captured.
     pub capture: CaptureRule,
     /// How much is said on standard error.

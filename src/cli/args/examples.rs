@@ -25,16 +25,16 @@ EXAMPLES
   wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 
 EXIT CODES
-  0 done            1 other failure        2 misuse            4 SLO missed         6 DNS
-  7 connect         22 status (-f)         28 time-out            35 TLS handshake    47 too many redirects
-  52 empty reply    56 receive failure     60 certificate";
+  0 done            1 other failure        2 misuse            4 SLO missed        6 DNS
+  7 connect         22 status (-f, or not expect_status)       28 time-out         35 TLS handshake
+  47 too many redirects                    52 empty reply      56 receive failure  60 certificate";
 
 pub(super) const COMPARE: &str = "\
 EXAMPLES
   wirefall compare https://a.example/ https://b.example/
   wirefall compare -n 100 edge=https://example.com/ origin=https://example.org/ --baseline origin
   wirefall compare --targets paths.toml --save run.jsonl     and which layer costs what
-  wirefall compare --reuse https://a.example/ https://b.example/     on warm connections
+  wirefall compare --reuse a=https://a.example/ b=https://b.example/   on warm connections
   wirefall compare run.jsonl                                 once more, without a request
   wirefall compare before.jsonl after.jsonl --slo total.p95=500,failures=1% --format markdown
   wirefall compare berlin.jsonl tokyo.jsonl                  saved with --vantage: place by place
@@ -46,7 +46,7 @@ TARGETS FILE
   path = [\"apig\", \"lambda\"]             # the layers that requests pass, outermost first
   baseline = true                       # what the others are compared with
   tags = { region = \"us-east-1\" }
-  headers = { Accept = \"application/json\" }   # or [\"Name: value\", ...]
+  headers = { Accept = \"text/plain\" }   # or [\"Name: value\", ...]
   expect_status = 200                   # any other counts as a failure, http.unexpected_status
   Also: method, body, resolve = \"HOST:PORT:ADDR\"
 
@@ -71,6 +71,8 @@ EXAMPLES
   wirefall lab --profile paths.toml --time-scale 0.1         a tenth of each delay
   wirefall lab --distance                                    regions, 16 to 200 ms away
   wirefall lab --distance -- wirefall https://ec2.eu-west-1.lab.test/
+  wirefall lab --distance --at frankfurt -- wirefall https://ec2.lab.test/ --vantage frankfurt
+  wirefall lab --logs logs --skew elb=5000                   AWS's logs, one clock 5 s ahead
   wirefall lab --distance --region moon=2560 --loss 1% -- bash";
 
 pub(super) const DEMO: &str = "\
@@ -92,12 +94,13 @@ EXAMPLES
   wirefall --save traces.jsonl https://api.example.com/      requests carry the keys that logs keep
   wirefall attribute traces.jsonl --alb alb.log.gz --xray traces.json
   wirefall attribute traces.jsonl --cloudfront 'logs/*.gz' --apig apig.jsonl --lambda lambda/
-  wirefall attribute traces.jsonl --apig access.log --apig-format '$context.extendedRequestId $context.responseLatency'
-  aws xray batch-get-traces --trace-ids 1-67400000-0123456789abcdef01234567 | wirefall attribute traces.jsonl --xray -
+  wirefall attribute traces.jsonl --apig a.log --apig-format '$context.requestId $context.responseLatency'
+  aws xray batch-get-traces --trace-ids ID… | wirefall attribute traces.jsonl --xray -
   wirefall attribute traces.jsonl --alb logs/ --format markdown
 
-Only lengths are compared between this machine's clock and others', never times of day: layers lie inside the wait at places
-that are known only as intervals. What no log speaks of is unattributed; what cannot belong to a request is named and not used.";
+Only lengths are compared between this machine's clock and others', never times of day: layers lie
+inside the wait at places that are known only as intervals. What no log speaks of is unattributed;
+what cannot belong to a request is named and not used.";
 
 pub(super) const PCAP: &str = "\
 EXAMPLES

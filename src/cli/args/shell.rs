@@ -84,7 +84,18 @@ mod tests {
     fn every_shell_learns_commands_and_flags() {
         for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
             let script = String::from_utf8(completions(shell)).unwrap();
-            for word in ["trace", "lab", "demo", "chart", "happy-eyeballs-timeout-ms", "data-urlencode"] {
+            for word in [
+                "trace",
+                "compare",
+                "regions",
+                "same-within",
+                "endpoint-template",
+                "lab",
+                "demo",
+                "chart",
+                "happy-eyeballs-timeout-ms",
+                "data-urlencode",
+            ] {
                 assert!(script.contains(word), "{shell}: {word}");
             }
         }

@@ -4,20 +4,25 @@
 //! itself says so, as in a shell.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::progress::Progress;
 use crate::cli::CommandError;
 use crate::cli::console::Console;
-use crate::cli::pcap::source::Source;
 use crate::probe::Interrupt;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Compressed bytes asked for at once.
 const REFILL: usize = 128 << 10;
+/// How late Ctrl-C is seen where nothing comes, in milliseconds.
+const NOTICED_WITHIN: u8 = 50;
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +54,10 @@ impl Input {
         progress: &'i RefCell<Progress>,
         console: &'i mut Console,
     ) -> io::Result<Box<dyn Read + 'i>> {
-        let path = match self {
-            Self::Stdin => Path::new("-"),
-            Self::File(path) => path,
+        let source = match self {
+            Self::Stdin => io::stdin().as_fd().try_clone_to_owned()?.into(),
+            Self::File(path) => File::open(path)?,
         };
-        let source = Source::open(path, interrupt)?;
         let name = self.name();
         let mut watched = Watched { source, name, interrupt, progress, console };
         let mut first = Vec::with_capacity(GZIP.len());
@@ -69,7 +73,7 @@ impl Input {
 
 /// Says how far it is, and ends when that is wished.
 struct Watched<'i> {
-    source: Source,
+    source: File,
     name: String,
     interrupt: &'i Interrupt,
     progress: &'i RefCell<Progress>,
@@ -82,10 +86,11 @@ impl Read for Watched<'_> {
             if self.interrupt.requested() {
                 return Ok(0);
             }
-            match self.source.read(buffer) {
-                // A signal came into it: perhaps Ctrl-C.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
+            let mut ready = [PollFd::new(self.source.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut ready, PollTimeout::from(NOTICED_WITHIN)) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => break self.source.read(buffer)?,
+                Err(error) => return Err(error.into()),
             }
         };
         self.progress.borrow_mut().read(read as u64, &self.name, self.console);

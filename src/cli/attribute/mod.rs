@@ -10,6 +10,7 @@ mod report;
 mod sources;
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::args::{AttributeArgs, Color, Format};
@@ -132,7 +133,7 @@ fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Co
             let shown = &split[..split.len().min(args.rows)];
             let mut text = terminal::layered(shown, &style);
             if shown.len() < split.len() {
-                text.push_str(&format!("{} of {} requests: --rows N shows more\n", shown.len(), split.len()));
+                let _ = writeln!(text, "{} of {} requests: --rows N shows more", shown.len(), split.len());
             }
             if !text.is_empty() {
                 text.push('\n');

@@ -79,28 +79,37 @@ fn ask(
     let mut traces: Vec<(usize, Trace)> = Vec::new();
     let mut said: Vec<String> = Vec::new();
     let manner = Manner { repeat: live.repeat, at_once: live.at_once };
-    measure(probe, targets, turns, manner, interrupt, |Turn { target, purpose }, traced| {
-        progress.step(&name(&targets[target]), console);
-        if purpose == Purpose::WarmUp {
-            return;
-        }
-        if let Some(path) = &output.save {
-            let saved = json::jsonl(&traced.traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
-            if saved.is_err() {
-                progress.clear(console);
+    measure(
+        probe,
+        targets,
+        turns,
+        manner,
+        interrupt,
+        |_| true,
+        |Turn { target, purpose }, traced| {
+            progress.step(&name(&targets[target]), console);
+            if purpose == Purpose::WarmUp {
+                return;
             }
-            ending.wrote(console, saved);
-        }
-        if let Some(stopped) = traced.stopped {
-            let message = format!("{}: {stopped}", name(&targets[target]));
-            if !said.contains(&message) {
-                progress.clear(console);
-                console.complain(&message);
-                said.push(message);
+            if let Some(path) = &output.save {
+                let saved =
+                    json::jsonl(&traced.traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
+                if saved.is_err() {
+                    progress.clear(console);
+                }
+                ending.wrote(console, saved);
             }
-        }
-        traces.extend(traced.traces.into_iter().map(|trace| (target, trace)));
-    });
+            if let Some(stopped) = traced.stopped {
+                let message = format!("{}: {stopped}", name(&targets[target]));
+                if !said.contains(&message) {
+                    progress.clear(console);
+                    console.complain(&message);
+                    said.push(message);
+                }
+            }
+            traces.extend(traced.traces.into_iter().map(|trace| (target, trace)));
+        },
+    );
     progress.clear(console);
     traces
 }

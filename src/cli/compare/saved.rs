@@ -40,7 +40,7 @@ pub(super) fn run(
             let first = views.first().map(|run| run.name.to_owned()).unwrap_or_default();
             let before = judgement.baseline.clone().unwrap_or(first);
             console.note(&format!("Each target is compared with itself in {before}\n"));
-            let groups = grouped_by_run(&views);
+            let groups = in_order(grouped_by_run(&views));
             super::conclude(&groups, &Baseline::Run(before), &judgement.settings, judgement, output, ending, console)
         }
     }
@@ -68,7 +68,7 @@ fn by_target(
     console: &mut Console,
 ) -> Result<(), CommandError> {
     let traces: Vec<Trace> = runs.into_iter().flat_map(|(_, traces)| traces).collect();
-    let groups = grouped(&traces);
+    let groups = in_order(grouped(&traces));
     let baseline = judgement.baseline.clone().or_else(|| usual_baseline(&groups));
     if let Some(baseline) = baseline.as_ref().filter(|_| groups.len() > 1) {
         console.note(&format!("Compared with {baseline}\n"));
@@ -77,8 +77,17 @@ fn by_target(
     super::conclude(&groups, &baseline, &judgement.settings, judgement, output, ending, console)
 }
 
-/// The target with the fewest layers, where targets have paths: the others add something to it. Else the first: traces are
-/// saved in random order, so that this is none in particular, and it is said which.
+/// Place by place, and there by name, each run beside the others: traces are saved in the random order in which they were made.
+fn in_order(mut groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
+    groups.sort_by(|one, other| {
+        let key = |group: &Group<'_>| (group.row.vantage.clone(), group.row.name.clone());
+        key(one).cmp(&key(other))
+    });
+    groups
+}
+
+/// The target with the fewest layers, where targets have paths: the others add something to it. Else the first by name: none in
+/// particular, and it is said which.
 fn usual_baseline(groups: &[Group<'_>]) -> Option<String> {
     let layers = |group: &&Group<'_>| group.path.as_ref().map_or(usize::MAX, |path| path.layers().count());
     groups.iter().filter(|group| group.row.redirects == 0).min_by_key(layers).map(|group| group.row.name.clone())

@@ -1,5 +1,6 @@
 //! `wirefall demo`: the lab, a request through every path, and the pictures.
 
+mod evidence;
 mod pictures;
 mod stage;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use evidence::LOGS;
 use pictures::{COLD, REGION, artefacts};
 use stage::Stage;
 
@@ -17,7 +19,7 @@ use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
 use super::{CommandError, capture};
-use crate::lab::{Endpoint, Lab};
+use crate::lab::{Endpoint, Lab, LabError};
 use crate::probe::{Interrupt, Traced};
 use crate::render::terminal;
 use crate::target::{
@@ -32,15 +34,22 @@ const SHOWN_IN_FULL: &str = "apig-lambda cold";
 const AUTHORITY: &str = "lab-ca.pem";
 
 pub(super) fn run(args: &DemoArgs, console: &mut Console) -> Result<u8, CommandError> {
-    let stage = Stage::set(console)?;
+    let logs = args.out.join(LOGS);
+    let stage = Stage::set(&logs, console)?;
     let interrupt = catch_interrupts()?;
     let authority = write_authority(stage.lab(), &args.out)?;
     let plan = plan(&stage, &authority);
     let mut ending = Ending::default();
-    let traces = stage.run(|| trace_all(&plan, &interrupt, |verdict| ending.judge(console, verdict)))??;
+    let mut traces = stage.run(|| trace_all(&plan, &interrupt, |verdict| ending.judge(console, verdict)))??;
+    stage.lab().write_out_logs();
+    for error in stage.lab().take_log_errors() {
+        ending.wrote(console, Err(LabError::from(error).into()));
+    }
+    ending.wrote(console, evidence::attribute_all(&mut traces, &logs));
 
     ending.wrote(console, show(&traces, console));
-    let mut written = line(AUTHORITY, "the certificate authority of the lab that has just stopped");
+    let mut written = line(AUTHORITY, "the certificate authority of the lab that has just stopped")
+        + &line("logs/", "what AWS would have logged of these requests, and what is true (truth.jsonl)");
     for artefact in artefacts(stage.nearest()) {
         let kept = artefact.write(&traces, stage.nearest(), &args.out);
         if kept.is_ok() {
@@ -127,7 +136,7 @@ fn trace_all(plan: &Plan, interrupt: &Interrupt, mut judge: impl FnMut(&Verdict)
     Ok(traces)
 }
 
-/// Prints one trace in full, and all of them as a table.
+/// Prints one trace in full, its layers included, and all of them as a table.
 fn show(traces: &[Trace], console: &Console) -> Result<(), CommandError> {
     let style = console.style(if console.environment().get("NO_COLOR").is_some() { Color::Never } else { Color::Auto });
     let in_full: Vec<Trace> = traces.iter().filter(|trace| trace.label() == SHOWN_IN_FULL).cloned().collect();
@@ -153,6 +162,7 @@ fn what_to_look_at(stage: &Stage, out: &Path, written: &str) -> String {
     format!(
         "Written to {}:\n{written}\nLook at\n  \
          - wait in apig-lambda cold against warm: what is gone is the cold start of the sandbox\n  \
+         - the layers of that wait, read from the logs (wirefall attribute does it with yours); logs/truth.jsonl has what is true\n  \
          - wait in cloudfront against ec2: what the edge adds in front of the same server\n{place}\n\
          Then trace something of yours: wirefall https://example.com/\n",
         out.display()

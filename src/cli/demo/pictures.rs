@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::stage::EVERYWHERE;
-use super::write;
+use super::{SHOWN_IN_FULL, write};
 use crate::cli::{CommandError, drawing};
-use crate::render::chart::{ChartFormat, ChartOptions};
+use crate::render::chart::{self, ChartFormat, ChartOptions};
 use crate::render::json;
 use crate::trace::Trace;
 
@@ -32,6 +32,11 @@ const ALWAYS: &[Artefact] = &[
         content: Content::WarmPaths(ChartFormat::Png),
         description: "without the cold starts, which make all others look small",
     },
+    Artefact {
+        name: "layers.png",
+        content: Content::Layers(ChartFormat::Png),
+        description: "the layers of one wait: API Gateway, and the parts of a cold start",
+    },
 ];
 
 /// What there is beyond that where the lab has regions.
@@ -55,6 +60,8 @@ enum Content {
     Paths(ChartFormat),
     /// Without the traces of cold starts.
     WarmPaths(ChartFormat),
+    /// The wait of the trace that is shown in full.
+    Layers(ChartFormat),
     /// One path in each region.
     Regions(ChartFormat),
     Jsonl,
@@ -80,6 +87,12 @@ impl Artefact {
             Content::WarmPaths(form) => {
                 let paths = traces.iter().filter(is_near).filter(is_warm).cloned().collect();
                 draw(paths, format!("One request through each path{place}, nothing cold"), &file, form)
+            }
+            Content::Layers(form) => {
+                let shown: Vec<Trace> = traces.iter().filter(|trace| trace.label() == SHOWN_IN_FULL).cloned().collect();
+                let options =
+                    ChartOptions { title: Some("The layers of one wait".to_owned()), ..ChartOptions::default() };
+                drawing::write(&chart::layers(&shown, &options)?, &file, form)
             }
             Content::Regions(form) => {
                 // In the nearest region it has its own name alone, in the others the region's with it.

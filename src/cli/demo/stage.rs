@@ -1,5 +1,7 @@
 //! Where the demo's requests are made: in a lab with distance, or on loopback where nobody lets it have one.
 
+use std::path::Path;
+
 use crate::cli::console::Console;
 use crate::cli::{CommandError, chain};
 use crate::lab::link::acquire;
@@ -18,16 +20,18 @@ pub(super) enum Stage {
 
 impl Stage {
     /// With distance if it can be had; a sentence says so if not. Before anything has a thread: see [`acquire`].
-    pub(super) fn set(console: &mut Console) -> Result<Self, CommandError> {
+    /// The lab writes its logs into `logs`.
+    pub(super) fn set(logs: &Path, console: &mut Console) -> Result<Self, CommandError> {
         let profile = Profile::default();
+        let options = LabOptions { logs: Some(logs.to_owned()), ..LabOptions::default() };
         let distant = acquire()
             .map_err(CommandError::from)
-            .and_then(|_| Lab::start_at_distance(&profile, LabOptions::default()).map_err(CommandError::from));
+            .and_then(|_| Lab::start_at_distance(&profile, options.clone()).map_err(CommandError::from));
         match distant {
             Ok(lab) => Ok(Self::Distance(Box::new(lab))),
             Err(error @ (CommandError::Privilege(_) | CommandError::Lab(LabError::Link(_)))) => {
                 console.note(&format!("The demo runs on loopback, without distance: {}.\n", chain(&error)));
-                Ok(Self::Loopback(Lab::start(&profile, LabOptions::default())?))
+                Ok(Self::Loopback(Lab::start(&profile, options)?))
             }
             Err(error) => Err(error),
         }

@@ -3,13 +3,14 @@
 //! Files are read once, from the beginning; what is over is printed or kept as the wanted form needs: `jsonl` and `csv` as it
 //! comes, the table only its slowest flows, the other forms all traces.
 
+mod ahead;
 mod filter;
 mod gather;
 mod notes;
 mod progress;
 mod report;
 mod slowest;
-pub(super) mod source;
+mod source;
 mod told;
 
 use std::path::Path;
@@ -22,16 +23,14 @@ use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use crate::flow::table::{Rules, Sight, Table};
-use crate::packet::file::{CaptureFileError, CaptureReader};
+use crate::packet::file::{Batch, CaptureFileError};
 use crate::packet::{Undecodable, decode};
 use crate::probe::Interrupt;
 use crate::time::{Realtime, Timestamp};
+use ahead::Ahead;
 use gather::{Gather, Wanted};
 use progress::Progress;
 use source::Source;
-
-/// Packets between two looks at Ctrl-C.
-const LOOK_UP: u64 = 1_024;
 
 pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
     if args.silent {
@@ -94,54 +93,61 @@ impl Reading<'_> {
         ending: &mut Ending,
     ) -> Result<(), CommandError> {
         let name = path.display().to_string();
-        let source = Source::open(path, self.interrupt).map_err(|source| CommandError::File {
-            doing: "read",
-            file: name.clone(),
-            source,
-        })?;
+        let cannot_open = |source| CommandError::File { doing: "read", file: name.clone(), source };
+        let source = Source::open(path).map_err(cannot_open)?;
         let mut progress = Progress::of(&source, &name);
         let is_live = source.is_live();
-        let unreadable = |source| CommandError::CaptureFile { file: name.clone(), source };
-        let mut reader = CaptureReader::open(source).map_err(unreadable)?;
-        gather.begin_file(is_live);
-        let read = self.packets(&mut reader, gather, &mut progress, console, ending);
+        let mut ahead = Ahead::of(source).map_err(cannot_open)?;
+        let read = self.batches(&mut ahead, is_live, gather, &mut progress, console, ending);
         progress.clear(console);
-        self.strange.dropped += reader.interfaces().iter().filter_map(|interface| interface.dropped).sum::<u64>();
         // Ctrl-C may come in the middle of a packet.
-        if self.interrupt.requested() { Ok(()) } else { read.map_err(unreadable) }
+        if self.interrupt.requested() {
+            return Ok(());
+        }
+        read.map_err(|source| CommandError::CaptureFile { file: name, source })
     }
 
-    fn packets(
+    fn batches(
         &mut self,
-        reader: &mut CaptureReader<Source>,
+        ahead: &mut Ahead,
+        is_live: bool,
         gather: &mut Gather,
         progress: &mut Progress,
         console: &mut Console,
         ending: &mut Ending,
     ) -> Result<(), CaptureFileError> {
-        let mut begins = true;
-        loop {
-            if reader.packets().is_multiple_of(LOOK_UP) {
-                if self.interrupt.requested() {
-                    return Ok(());
-                }
-                progress.at(reader.packets(), reader.offset(), console);
-            }
-            gather.interfaces(reader.interfaces());
-            let captured = match reader.next() {
-                Ok(Some(captured)) => captured,
-                Ok(None) => return Ok(()),
-                Err(error) if error.is_of_one_packet() => {
-                    self.strange.damaged += 1;
-                    self.strange.first_damage.get_or_insert(error);
-                    continue;
-                }
-                Err(error) => return Err(error),
+        let (mut packets, mut dropped, mut begins) = (0, 0, true);
+        let read = loop {
+            let mut batch = match ahead.next(self.interrupt) {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
             };
-            if std::mem::take(&mut begins) && self.latest.is_some_and(|latest| captured.at < latest) {
-                // A file of an earlier time is no continuation.
-                self.table.finish(gather);
+            if std::mem::take(&mut begins) {
+                gather.begin_file(is_live);
+                let at = batch.packets().next().map(|captured| captured.at);
+                if at.is_some_and(|at| self.latest.is_some_and(|latest| at < latest)) {
+                    // A file of an earlier time is no continuation.
+                    self.table.finish(gather);
+                }
             }
+            gather.interfaces(batch.interfaces());
+            self.packets(&batch, gather, console, ending);
+            self.strange.damaged += batch.damaged();
+            if let Some(damage) = batch.first_damage() {
+                self.strange.first_damage.get_or_insert(damage);
+            }
+            dropped = batch.interfaces().iter().filter_map(|interface| interface.dropped).sum();
+            packets += batch.len() as u64;
+            progress.at(packets, batch.offset(), console);
+            ahead.again(batch);
+        };
+        self.strange.dropped += dropped;
+        read
+    }
+
+    fn packets(&mut self, batch: &Batch, gather: &mut Gather, console: &mut Console, ending: &mut Ending) {
+        for captured in batch.packets() {
             self.latest = self.latest.max(Some(captured.at));
             match decode(captured.link, captured.bytes, captured.original_length) {
                 Ok(packet) => {

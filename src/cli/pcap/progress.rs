@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use super::source::Source;
 use crate::cli::console::Console;
 
-/// Packets between two lines.
+/// About so many packets are between two lines.
 const EVERY: u64 = 256 * 1_024;
 
 /// The line that is replaced as reading goes on.
@@ -14,20 +14,23 @@ pub(super) struct Progress {
     name: String,
     length: Option<u64>,
     on_terminal: bool,
+    /// With how many packets the next line is due.
+    due: u64,
     is_shown: bool,
 }
 
 impl Progress {
     pub(super) fn of(source: &Source, name: &str) -> Self {
         let on_terminal = io::stderr().is_terminal();
-        Self { name: name.to_owned(), length: source.length(), on_terminal, is_shown: false }
+        Self { name: name.to_owned(), length: source.length(), on_terminal, due: EVERY, is_shown: false }
     }
 
     /// So many packets were read, up to this byte (after decompression).
     pub(super) fn at(&mut self, packets: u64, offset: u64, console: &mut Console) {
-        if !self.on_terminal || packets == 0 || !packets.is_multiple_of(EVERY) {
+        if !self.on_terminal || packets < self.due {
             return;
         }
+        self.due = packets + EVERY;
         // Of a compressed file, more bytes are read than it has: then only packets are counted.
         let share =
             self.length.filter(|length| *length >= offset).and_then(|length| (offset * 100).checked_div(length));

@@ -5,7 +5,8 @@
 //! 2. A packet that does not acknowledge the whole request was sent before the request was there.
 //! 3. What comes last is the answer: nothing is called a ticket unless something of another length follows it.
 //! 4. Several tickets are sent at once and have the same length (OpenSSL and `BoringSSL` send two): two or more records in a
-//!    row of one length, within what a ticket measures, are tickets.
+//!    row of one length, within what a ticket measures, are tickets. Where 1 or 2 tell that one record is a ticket, those of
+//!    its length behind it are of the row, and those of another length are none.
 //! 5. Nothing of HTTP/2 comes before the server's SETTINGS (RFC 9113 §3.4). Where the client speaks HTTP/2, a record of a
 //!    ticket's length with one of the length of SETTINGS behind it is a ticket, whenever it came. That the client does is told
 //!    by the length of its own records (its preface alone, the acknowledgement of SETTINGS); until then both are held back.
@@ -23,8 +24,9 @@
 //! pair before and behind the second. HTTP/1.1's client that goes on has its answer, and this is its next request. Which one
 //! it is may be open when its bytes come. Then they are held back too, in order with the server's records ([`Held`]), and what
 //! follows decides. They belong to the request that is open, if a record of the length of SETTINGS follows, or one that does
-//! not acknowledge them, or if they lie behind a run of tickets and not within it. Else the records were its answer, and they
-//! are the next request. What came later than a single ticket would was an answer at once, unless HTTP/2 shows.
+//! not acknowledge them, or if they lie behind a run of tickets, or between the two of a pair that a record of another length
+//! follows. Else the records were its answer, and they are the next request. What came later than a single ticket would was an
+//! answer at once, unless HTTP/2 shows, or a ticket of the same length is known.
 //!
 //! Invariant: at most [`MOST`] records and one more are held, and between two of them one run of the client's bytes, of which
 //! only the place and the times are kept.
@@ -36,9 +38,10 @@
 //! [`SLACK`] to make a single ticket, or whose single ticket was lost with no packet behind it to tell; or if no round trip is
 //! known, because both the SYN and the ClientHello were sent again or are not in the capture.
 //!
-//! A client that offered HTTP/2 and speaks HTTP/1.1 has two exchanges told as one, if the first answer looks like a ticket and
-//! the second one is as short as SETTINGS. One exchange is told as two, if a single ticket comes between the parts of a request
-//! of HTTP/1.1, or, later than a single ticket would, between the preface and the first request of HTTP/2.
+//! Two exchanges of HTTP/1.1 are told as one, if the first answer looks like a ticket, and the second one begins with a record
+//! of the same length and goes on with another, or is as short as SETTINGS where the client offered HTTP/2. One exchange is
+//! told as two, if a single ticket comes between the parts of a request of HTTP/1.1, or between the preface and the first
+//! request of HTTP/2, and there came later than a single ticket would, or the server packs its SETTINGS into a longer record.
 
 use super::Stamp;
 use super::stream::Piece;
@@ -170,6 +173,8 @@ pub(super) struct Doubt {
     length: usize,
     /// The first record held was sent at once.
     is_prompt: bool,
+    /// The length of the first ticket that came when there was nothing to answer.
+    known: Option<usize>,
 }
 
 impl Doubt {
@@ -188,14 +193,19 @@ impl Doubt {
         }
         if !suspect.may_answer {
             // A server that goes on, and has not got what the client said meanwhile, had not answered what was before.
+            if suspect.kind == Some(Kind::Ticket) {
+                self.known.get_or_insert(suspect.length);
+            }
             return Verdict::Ticket(if self.asked_end().is_some() { self.asked() } else { Vec::new() });
         }
-        match suspect.kind {
+        let is_other = self.known.is_some_and(|length| length != suspect.length);
+        let kind = suspect.kind.filter(|kind| *kind != Kind::Ticket || !is_other);
+        match kind {
             Some(_) if self.held.is_empty() => self.is_prompt = pace.is_prompt(suspect.sent),
             Some(_) if self.goes_on(suspect.length) => {}
             // Behind the tickets, HTTP/2's SETTINGS may follow.
             Some(Kind::Settings) if !self.holds(Kind::Settings) => {
-                if self.shows_http2 || self.records().count() > 1 || self.came_alone(piece) {
+                if self.shows_http2 || self.run(self.records().count()) > 1 || self.came_alone(piece) {
                     self.drop_tickets();
                 }
             }
@@ -205,7 +215,7 @@ impl Doubt {
                 return Verdict::Content(if is_ticket { self.asked() } else { std::mem::take(&mut self.held) });
             }
         }
-        if let Some(kind) = suspect.kind {
+        if let Some(kind) = kind {
             let Piece { offset, seen, delivered, .. } = *piece;
             self.held.push(Held::Record(HeldRecord { kind, offset, seen, delivered }));
             self.length = suspect.length;
@@ -226,7 +236,8 @@ impl Doubt {
 
     /// Something is held back, and what the client says now is to wait with it: nobody knows yet which request it is of.
     pub(super) fn is_open(&self) -> bool {
-        !self.held.is_empty() && (self.is_prompt || self.shows_http2 || self.holds(Kind::Settings))
+        !self.held.is_empty()
+            && (self.is_prompt || self.shows_http2 || self.holds(Kind::Settings) || self.known == Some(self.length))
     }
 
     /// Nothing is held back.
@@ -295,7 +306,19 @@ impl Doubt {
         if self.holds(Kind::Settings) {
             return !self.holds(Kind::Ticket);
         }
-        self.held.iter().take_while(|held| matches!(held, Held::Record(_))).count() > 1
+        let together = self.held.iter().take_while(|held| matches!(held, Held::Record(_))).count();
+        self.run(together) > 1 || self.is_a_pair_interrupted()
+    }
+
+    /// How many records of one length there are with these: the one that is known to have been a ticket is of the run, too.
+    fn run(&self, records: usize) -> usize {
+        records + usize::from(self.known == Some(self.length))
+    }
+
+    /// The client spoke once, between two records of one length: HTTP/1.1's client has nothing to say before the second one
+    /// that something follows.
+    fn is_a_pair_interrupted(&self) -> bool {
+        matches!(self.held[..], [Held::Record(_), Held::Asked(_), Held::Record(_)])
     }
 
     /// What is held back looks like a single ticket, with `behind` behind it.
@@ -408,6 +431,7 @@ mod tests {
             ("before the preface and behind it", &[S(255, 121), C, S(40, 122), C, S(900, 150)], "c1 c3"),
             ("another request", &[S(255, 121), C, S(900, 150)], "s0 c1"),
             ("two other requests", &[S(255, 121), C, S(255, 123), C, S(900, 150)], "s0 c1 s2 c3"),
+            ("a pair without the preface", &[S(255, 121), C, S(255, 122), S(187, 123)], "c1"),
             ("a pair with a pause", &[S(255, 121), C, S(255, 300), S(40, 301), S(900, 350)], "c1"),
             ("too late for a single one", &[S(255, 200), S(40, 201), C, S(900, 250)], "s0 s1 c2"),
             ("shown behind it", &[S(255, 200), S(40, 201), C, ShowsHttp2, S(900, 250)], "c2"),

@@ -94,10 +94,10 @@ fn processing(part: &LayerTime) -> [String; 3] {
 /// With the port, whatever it is.
 fn url(part: &LayerTime, connection: Option<&Connection>) -> String {
     let asked = &part.asked;
-    let own = if asked.scheme == "https" { 443 } else { 80 };
-    let port = connection.map_or(own, |connection| connection.port);
+    let well_known = if asked.scheme == "https" { 443 } else { 80 };
+    let listener = connection.map_or(well_known, |connection| connection.port);
     let host = asked.authority.rsplit_once(':').map_or(asked.authority.as_str(), |(host, _)| host);
-    format!("{}://{host}:{port}{}", asked.scheme, escaped(&asked.target))
+    format!("{}://{host}:{listener}{}", asked.scheme, escaped(&asked.target))
 }
 
 /// Quotes and what is not printable are written as their bytes.

@@ -16,6 +16,8 @@ use crate::time::Nanos;
 pub struct Conditions {
     /// One-way delay.
     pub delay: Nanos,
+    /// How much later the answer to a SYN arrives: somebody takes his time to accept connections. Other packets do not wait for it.
+    pub accept: Nanos,
     /// Drawn uniformly from zero to this for each packet, and added to the delay. Packets keep their order all the same: one
     /// that would overtake another arrives right behind it.
     pub jitter: Nanos,

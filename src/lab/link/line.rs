@@ -77,6 +77,7 @@ impl Line {
         let in_order = (sent + self.conditions.delay + jitter).max(self.last_due);
         let late = match treatment {
             Some(Treatment::Late(late)) => Some(late),
+            _ if self.conditions.accept > Nanos::ZERO && packet.is(Landmark::SynAck) => Some(self.conditions.accept),
             _ => reordering.map(|chance| chance.late),
         };
         // What comes behind does not wait for one that is late.

@@ -226,3 +226,14 @@ proptest! {
         prop_assert_eq!(once, offer_all(&mut line(conditions, seed), &arrivals));
     }
 }
+
+#[test]
+fn an_answer_to_a_syn_may_be_late_without_holding_up_others() {
+    let slow = Conditions { accept: Nanos::from_millis(14), ..delay(1) };
+    let mut line = line(slow, 0);
+    for (flags, at, expect) in [(SYN | ACK, 0, 15), (ACK, 1, 2), (SYN, 2, 3), (SYN | ACK, 20, 35)] {
+        let frame = packet(flags, b"");
+        let fate = line.offer(Timestamp::from_nanos(at * MS), &frame::read(&frame).unwrap());
+        assert_eq!(fate, due(expect * MS), "{flags:#x}");
+    }
+}

@@ -1,11 +1,13 @@
 //! Files in which packets are kept: pcap and pcapng, read as a stream, and pcapng written.
 //!
 //! Invariants: memory does not grow with the file: one buffer of at most [`MOST_BYTES`] and a little more, plus the
-//! interfaces and TLS secrets that the file names, both bounded. A file that breaks off yields every packet before the
-//! break and then says where it broke. Offsets in errors count from the beginning of the file, after decompression.
+//! interfaces and TLS secrets that the file names, both bounded; a [`Batch`] has a buffer of its own. A file that breaks off
+//! yields every packet before the break and then says where it broke. Offsets in errors count from the beginning of the
+//! file, after decompression.
 //!
 //! Deliberately absent: opening files (the edges do), going back in a file, and the pcap formats of single vendors.
 
+mod batch;
 mod error;
 mod interface;
 mod options;
@@ -19,7 +21,9 @@ mod writer;
 
 use std::io::Read;
 use std::ops::Range;
+use std::sync::Arc;
 
+pub use batch::{Batch, Filled};
 pub use error::{CaptureFileError, Part};
 pub use interface::Interface;
 pub use options::{PacketDirection, PacketOptions};
@@ -65,7 +69,8 @@ pub struct Captured<'a> {
 pub struct CaptureReader<R: Read> {
     window: Window<Source<R>>,
     format: Format,
-    interfaces: Vec<Interface>,
+    /// Shared with the batches that were filled; copied when a block changes them.
+    interfaces: Arc<Vec<Interface>>,
     key_log: Vec<u8>,
     packets: u64,
     state: State,
@@ -77,13 +82,25 @@ enum Format {
     Pcapng(pcapng::Section),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     Reading,
+    /// A batch has taken the packets before this error, which is to be told next.
+    Broken(CaptureFileError),
     Ended,
 }
 
+/// What one record of a file is.
+enum Record {
+    Packet(Located),
+    /// Something about packets, taken in.
+    Other,
+    /// There is none.
+    End,
+}
+
 /// A packet by its place in the window: what a borrow of the window would be, without holding it.
+#[derive(Clone, Debug)]
 struct Located {
     at: Timestamp<Realtime>,
     interface: usize,
@@ -107,6 +124,7 @@ impl<R: Read> CaptureReader<R> {
             interfaces.push(interface);
             Format::Pcap(layout)
         };
+        let interfaces = Arc::new(interfaces);
         Ok(Self { window, format, interfaces, key_log: Vec::new(), packets: 0, state: State::Reading })
     }
 
@@ -116,46 +134,52 @@ impl<R: Read> CaptureReader<R> {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend from its own buffer")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Captured<'_>>, CaptureFileError> {
-        if self.state == State::Ended {
-            return Ok(None);
+        if !matches!(self.state, State::Reading) {
+            return self.told_already().map(|()| None);
         }
-        let (found, order) = match &mut self.format {
-            Format::Pcap(layout) => (pcap::next(*layout, &mut self.window), layout.order),
-            Format::Pcapng(section) => {
-                let found = pcapng::next(section, &mut self.window, &mut self.interfaces, &mut self.key_log);
-                (found, section.order)
-            }
-        };
-        match found {
-            Ok(Some(located)) => {
-                self.packets += 1;
-                Ok(self.lend(located, order))
-            }
-            Ok(None) => {
-                self.state = State::Ended;
-                Ok(None)
-            }
-            Err(error) => {
-                if !error.is_of_one_packet() {
-                    self.state = State::Ended;
+        loop {
+            match self.record() {
+                Ok(Record::Packet(located)) => {
+                    self.packets += 1;
+                    return Ok(located.lend(&self.interfaces, self.window.bytes(), self.order()));
                 }
-                Err(error)
+                Ok(Record::Other) => {}
+                Ok(Record::End) => {
+                    self.state = State::Ended;
+                    return Ok(None);
+                }
+                Err(error) => {
+                    if !error.is_of_one_packet() {
+                        self.state = State::Ended;
+                    }
+                    return Err(error);
+                }
             }
         }
     }
 
+    /// What is left to say when there is nothing left to read.
+    fn told_already(&mut self) -> Result<(), CaptureFileError> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Broken(error) => Err(error),
+            State::Reading | State::Ended => Ok(()),
+        }
+    }
+
+    /// The next record.
     #[inline]
-    fn lend(&self, located: Located, order: Order) -> Option<Captured<'_>> {
-        let interface = self.interfaces.get(located.interface)?;
-        Some(Captured {
-            at: located.at,
-            resolution: interface.resolution,
-            interface: u32::try_from(located.interface).ok()?,
-            link: interface.link,
-            bytes: self.window.slice(located.bytes),
-            original_length: located.original_length,
-            options: PacketOptions::new(self.window.slice(located.options), order),
-        })
+    fn record(&mut self) -> Result<Record, CaptureFileError> {
+        match &mut self.format {
+            Format::Pcap(layout) => pcap::next(*layout, &mut self.window),
+            Format::Pcapng(section) => pcapng::next(section, &mut self.window, &mut self.interfaces, &mut self.key_log),
+        }
+    }
+
+    const fn order(&self) -> Order {
+        match &self.format {
+            Format::Pcap(layout) => layout.order,
+            Format::Pcapng(section) => section.order,
+        }
     }
 
     /// How many packets were given so far.
@@ -180,6 +204,23 @@ impl<R: Read> CaptureReader<R> {
     #[must_use]
     pub fn key_log(&self) -> &[u8] {
         &self.key_log
+    }
+}
+
+impl Located {
+    #[inline]
+    fn lend<'a>(&self, interfaces: &[Interface], bytes: &'a [u8], order: Order) -> Option<Captured<'a>> {
+        let interface = interfaces.get(self.interface)?;
+        let slice = |place: &Range<usize>| bytes.get(place.clone()).unwrap_or(&[]);
+        Some(Captured {
+            at: self.at,
+            resolution: interface.resolution,
+            interface: u32::try_from(self.interface).ok()?,
+            link: interface.link,
+            bytes: slice(&self.bytes),
+            original_length: self.original_length,
+            options: PacketOptions::new(slice(&self.options), order),
+        })
     }
 }
 

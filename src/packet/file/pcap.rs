@@ -7,7 +7,7 @@ use super::interface::Interface;
 use super::order::Order;
 use super::ticks::Ticks;
 use super::window::Window;
-use super::{CaptureFileError, LinkType, Located, MOST_BYTES, Part};
+use super::{CaptureFileError, LinkType, Located, MOST_BYTES, Part, Record};
 use crate::time::Timestamp;
 
 const FILE_HEADER: usize = 24;
@@ -55,12 +55,12 @@ const fn is_magic(number: u32) -> bool {
 
 /// The next record.
 #[inline]
-pub(super) fn next<S: Read>(layout: Layout, window: &mut Window<S>) -> Result<Option<Located>, CaptureFileError> {
+pub(super) fn next<S: Read>(layout: Layout, window: &mut Window<S>) -> Result<Record, CaptureFileError> {
     let Layout { order, fraction, record_header } = layout;
     let offset = window.offset();
-    let Some(header) = window.peek(record_header, Part::RecordHeader)? else { return Ok(None) };
+    let Some(header) = window.peek(record_header, Part::RecordHeader)? else { return Ok(Record::End) };
     let Some(&[seconds, parts, kept, original]) = header.as_chunks::<4>().0.first_chunk::<4>() else {
-        return Ok(None);
+        return Ok(Record::End);
     };
     let kept = order.u32(kept);
     let length = usize::try_from(kept).unwrap_or(usize::MAX);
@@ -74,11 +74,18 @@ pub(super) fn next<S: Read>(layout: Layout, window: &mut Window<S>) -> Result<Op
         return Err(CaptureFileError::Truncated { offset, part: Part::Packet });
     }
     let begin = window.take(record_header + length) + record_header;
-    Ok(Some(Located {
+    Ok(Record::Packet(Located {
         at: Timestamp::from_nanos(at),
         interface: 0,
         bytes: begin..begin + length,
         original_length,
         options: 0..0,
     }))
+}
+
+/// Whether all of the next record is held.
+#[inline]
+pub(super) fn is_held(layout: Layout, held: &[u8]) -> bool {
+    let kept = layout.order.u32_at(held, 8).and_then(|kept| usize::try_from(kept).ok());
+    kept.and_then(|kept| kept.checked_add(layout.record_header)).is_some_and(|length| length <= held.len())
 }

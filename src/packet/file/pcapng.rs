@@ -3,13 +3,14 @@
 //! Deliberately absent: names of addresses, journal entries, process information and custom blocks, which are skipped.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use super::interface::Interface;
 use super::options;
 use super::order::Order;
 use super::ticks::Ticks;
 use super::window::Window;
-use super::{CaptureFileError, LinkType, Located, MOST_BYTES, MOST_INTERFACES, MOST_SECRETS, Part};
+use super::{CaptureFileError, LinkType, Located, MOST_BYTES, MOST_INTERFACES, MOST_SECRETS, Part, Record};
 
 /// The type of a section header block, the same in either byte order.
 pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -108,64 +109,68 @@ fn checked(length: u32, offset: u64) -> Result<usize, CaptureFileError> {
     Ok(bytes)
 }
 
-/// The next packet; what stands before it is taken in.
+/// The next block.
 #[inline]
 pub(super) fn next<S: Read>(
     section: &mut Section,
     window: &mut Window<S>,
-    interfaces: &mut Vec<Interface>,
+    interfaces: &mut Arc<Vec<Interface>>,
     key_log: &mut Vec<u8>,
-) -> Result<Option<Located>, CaptureFileError> {
-    loop {
-        let offset = window.offset();
-        let Some(start) = window.peek(8, Part::BlockHeader)? else { return Ok(None) };
-        let Some(&[kind, length]) = start.as_chunks::<4>().0.first_chunk::<2>() else { return Ok(None) };
-        if kind == SECTION_HEADER {
-            section.restart(window, interfaces.len())?;
-            continue;
-        }
-        let order = section.order;
-        let length = checked(order.u32(length), offset)?;
-        let Some(block) = window.peek(length, Part::Block)? else { return Ok(None) };
-        if order.u32_at(block, length - 4).is_none_or(|again| usize::try_from(again) != Ok(length)) {
-            return Err(CaptureFileError::Lengths { offset, part: Part::Block });
-        }
-        let body = block.get(8..length - 4).unwrap_or(&[]);
-        let found = match order.u32(kind) {
-            ENHANCED_PACKET => Some(enhanced(block, order)),
-            OBSOLETE_PACKET => Some(obsolete(block, order)),
-            SIMPLE_PACKET => {
-                window.take(length);
-                return Err(CaptureFileError::Untimed { offset });
-            }
-            INTERFACE => {
-                if interfaces.len() >= MOST_INTERFACES {
-                    return Err(CaptureFileError::TooManyInterfaces { offset });
-                }
-                let described =
-                    interface(body, order).ok_or(CaptureFileError::Lengths { offset, part: Part::Block })?;
-                interfaces.push(described);
-                None
-            }
-            STATISTICS => {
-                let own = interfaces.get_mut(section.first_interface..).unwrap_or(&mut []);
-                statistics(body, order, own);
-                None
-            }
-            SECRETS => {
-                if !secrets(body, order, key_log) {
-                    return Err(CaptureFileError::TooManySecrets { offset });
-                }
-                None
-            }
-            _ => None,
-        };
-        let begin = window.take(length);
-        if let Some(packet) = found {
-            let packet = packet.ok_or(CaptureFileError::Lengths { offset, part: Part::Block })?;
-            return packet.locate(offset, begin, begin + length, section.first_interface, interfaces).map(Some);
-        }
+) -> Result<Record, CaptureFileError> {
+    let offset = window.offset();
+    let Some(start) = window.peek(8, Part::BlockHeader)? else { return Ok(Record::End) };
+    let Some(&[kind, length]) = start.as_chunks::<4>().0.first_chunk::<2>() else { return Ok(Record::End) };
+    if kind == SECTION_HEADER {
+        section.restart(window, interfaces.len())?;
+        return Ok(Record::Other);
     }
+    let order = section.order;
+    let length = checked(order.u32(length), offset)?;
+    let Some(block) = window.peek(length, Part::Block)? else { return Ok(Record::End) };
+    if order.u32_at(block, length - 4).is_none_or(|again| usize::try_from(again) != Ok(length)) {
+        return Err(CaptureFileError::Lengths { offset, part: Part::Block });
+    }
+    let body = block.get(8..length - 4).unwrap_or(&[]);
+    let found = match order.u32(kind) {
+        ENHANCED_PACKET => Some(enhanced(block, order)),
+        OBSOLETE_PACKET => Some(obsolete(block, order)),
+        SIMPLE_PACKET => {
+            window.take(length);
+            return Err(CaptureFileError::Untimed { offset });
+        }
+        INTERFACE => {
+            if interfaces.len() >= MOST_INTERFACES {
+                return Err(CaptureFileError::TooManyInterfaces { offset });
+            }
+            let described = interface(body, order).ok_or(CaptureFileError::Lengths { offset, part: Part::Block })?;
+            Arc::make_mut(interfaces).push(described);
+            None
+        }
+        STATISTICS => {
+            let own = Arc::make_mut(interfaces).get_mut(section.first_interface..).unwrap_or(&mut []);
+            statistics(body, order, own);
+            None
+        }
+        SECRETS => {
+            if !secrets(body, order, key_log) {
+                return Err(CaptureFileError::TooManySecrets { offset });
+            }
+            None
+        }
+        _ => None,
+    };
+    let begin = window.take(length);
+    let Some(packet) = found else { return Ok(Record::Other) };
+    let packet = packet.ok_or(CaptureFileError::Lengths { offset, part: Part::Block })?;
+    packet.locate(offset, begin, begin + length, section.first_interface, interfaces).map(Record::Packet)
+}
+
+/// Whether all of the next block is held. Of a section header, which may be in another byte order, nobody says so.
+#[inline]
+pub(super) fn is_held(section: &Section, held: &[u8]) -> bool {
+    let Some(&[kind, length]) = held.as_chunks::<4>().0.first_chunk::<2>() else { return false };
+    let length = usize::try_from(section.order.u32(length)).unwrap_or(usize::MAX);
+    kind != SECTION_HEADER && length <= held.len()
 }
 
 /// The fixed fields of a packet block.

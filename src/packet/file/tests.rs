@@ -1,5 +1,6 @@
 //! Capture files by hand, written and broken.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 
 use proptest::prelude::*;
@@ -23,10 +24,64 @@ struct Owned {
     direction: Option<PacketDirection>,
 }
 
+impl From<Captured<'_>> for Owned {
+    fn from(packet: Captured<'_>) -> Self {
+        Self {
+            at: packet.at.as_nanos(),
+            resolution: packet.resolution.get(),
+            interface: packet.interface,
+            link: packet.link,
+            bytes: packet.bytes.to_vec(),
+            original_length: packet.original_length,
+            comments: packet.options.comments().map(String::from).collect(),
+            direction: packet.options.direction(),
+        }
+    }
+}
+
 fn read_all(file: &[u8]) -> Outcome {
-    match CaptureReader::open(file) {
-        Ok(mut reader) => drain(&mut reader),
-        Err(error) => (Vec::new(), vec![error]),
+    check_batches(Grudging { bytes: file, end: None, most: 97 });
+    check_batches(file)
+}
+
+/// Reads one by one and in batches, which gives the same.
+fn check_batches<R: Read + Copy>(source: R) -> Outcome {
+    let (mut reader, mut batched) = match (CaptureReader::open(source), CaptureReader::open(source)) {
+        (Ok(reader), Ok(batched)) => (reader, batched),
+        (Err(error), _) | (_, Err(error)) => return (Vec::new(), vec![error]),
+    };
+    let (packets, errors) = drain(&mut reader);
+    let ((again, damaged, first), end) = drain_batches(&mut batched);
+    let said = |errors: Vec<&CaptureFileError>| format!("{errors:?}");
+    let (single, last): (Vec<_>, Vec<_>) = errors.iter().partition(|error| error.is_of_one_packet());
+    assert_eq!(again, packets);
+    assert_eq!((damaged, said(end.iter().collect())), (single.len() as u64, said(last)));
+    assert_eq!(said(first.iter().collect()), said(single.into_iter().take(1).collect()));
+    assert_eq!(batched.interfaces(), reader.interfaces());
+    assert_eq!((batched.packets(), batched.offset()), (reader.packets(), reader.offset()));
+    (packets, errors)
+}
+
+/// Of all batches the packets, how many were damaged, and how the first of these was; and what ended the file.
+type Batches = (Vec<Owned>, u64, Option<CaptureFileError>);
+
+fn drain_batches<R: Read>(reader: &mut CaptureReader<R>) -> (Batches, Option<CaptureFileError>) {
+    let (mut packets, mut damaged, mut first) = (Vec::new(), 0, None);
+    let mut batch = Batch::default();
+    loop {
+        let filled = match reader.fill(&mut batch) {
+            Ok(filled) => filled,
+            Err(error) => return ((packets, damaged, first), Some(error)),
+        };
+        packets.extend(batch.packets().map(Owned::from));
+        damaged += batch.damaged();
+        first = first.or(batch.first_damage());
+        assert_eq!(batch.interfaces(), reader.interfaces());
+        assert_eq!(reader.packets(), packets.len() as u64);
+        match filled {
+            Filled::Partly => {}
+            Filled::ToTheEnd => return ((packets, damaged, first), None),
+        }
     }
 }
 
@@ -34,16 +89,7 @@ fn drain<R: Read>(reader: &mut CaptureReader<R>) -> Outcome {
     let (mut packets, mut errors) = (Vec::new(), Vec::new());
     loop {
         match reader.next() {
-            Ok(Some(packet)) => packets.push(Owned {
-                at: packet.at.as_nanos(),
-                resolution: packet.resolution.get(),
-                interface: packet.interface,
-                link: packet.link,
-                bytes: packet.bytes.to_vec(),
-                original_length: packet.original_length,
-                comments: packet.options.comments().map(String::from).collect(),
-                direction: packet.options.direction(),
-            }),
+            Ok(Some(packet)) => packets.push(packet.into()),
             Ok(None) => break,
             Err(error) => errors.push(error),
         }
@@ -285,30 +331,22 @@ fn what_ends_a_file_is_named_with_its_place() {
     }
 }
 
-/// A source that gives as little as a pipe may, and then fails.
+/// A source that gives as little as a pipe may: `most` bytes and fewer, before it fails.
+#[derive(Clone, Copy)]
 struct Grudging<'a> {
     bytes: &'a [u8],
     end: Option<io::ErrorKind>,
+    most: usize,
 }
 
 impl Read for Grudging<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.len().is_multiple_of(3) && !self.bytes.is_empty() {
-            let (first, rest) = self.bytes.split_at(1);
-            self.bytes = rest;
-            buffer[0] = first[0];
-            return Ok(1);
+        if let (true, Some(kind)) = (self.bytes.is_empty(), self.end) {
+            return Err(kind.into());
         }
-        match (self.bytes.split_at_checked(2), self.end) {
-            (Some((some, rest)), _) => {
-                let count = some.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&some[..count]);
-                self.bytes = if count == 2 { rest } else { &self.bytes[1..] };
-                Ok(count)
-            }
-            (None, Some(kind)) => Err(kind.into()),
-            (None, None) => self.bytes.read(buffer),
-        }
+        let odd = if self.bytes.len().is_multiple_of(3) { 1 } else { self.most };
+        let count = odd.min(buffer.len());
+        self.bytes.read(&mut buffer[..count])
     }
 }
 
@@ -316,13 +354,46 @@ impl Read for Grudging<'_> {
 fn a_failing_source_gives_what_it_gave_before() {
     let order = Write32::Little;
     let file = [order.section(), order.interface(1, &[]), order.enhanced(0, 1, b"good", &[])].concat();
-    assert_eq!(drain(&mut CaptureReader::open(Grudging { bytes: &file, end: None }).unwrap()).0.len(), 1);
+    assert_eq!(drain(&mut CaptureReader::open(Grudging { bytes: &file, end: None, most: 2 }).unwrap()).0.len(), 1);
     let mut reader =
-        CaptureReader::open(Grudging { bytes: &file, end: Some(io::ErrorKind::PermissionDenied) }).unwrap();
+        CaptureReader::open(Grudging { bytes: &file, end: Some(io::ErrorKind::PermissionDenied), most: 2 }).unwrap();
     let (packets, errors) = drain(&mut reader);
     assert_eq!(packets.len(), 1);
     let [CaptureFileError::Read { offset, source }] = &errors[..] else { panic!("{errors:?}") };
     assert_eq!((*offset, source.kind()), (file.len() as u64, io::ErrorKind::PermissionDenied));
+}
+
+/// A capture that is still being made: each read gives what has been written since the one before.
+struct Growing<'a> {
+    written: &'a [Vec<u8>],
+    reads: &'a Cell<usize>,
+}
+
+impl Read for Growing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.written.get(self.reads.replace(self.reads.get() + 1));
+        bytes.map_or(Ok(0), |bytes| bytes.as_slice().read(buffer))
+    }
+}
+
+#[test]
+fn a_batch_waits_for_its_first_packet_and_for_no_other() {
+    let order = Write32::Little;
+    let packet = |count| order.enhanced(0, count, b"packet", &[]);
+    // The last one comes in two parts.
+    let (half, other_half) = (packet(4)[..20].to_vec(), packet(4)[20..].to_vec());
+    let begin = [order.section(), order.interface(1, &[])].concat();
+    let written =
+        [begin[..4].to_vec(), begin[4..].to_vec(), packet(1), [packet(2), packet(3), half].concat(), other_half];
+    let reads = Cell::new(0);
+    let mut reader = CaptureReader::open(Growing { written: &written, reads: &reads }).unwrap();
+    let mut batch = Batch::default();
+    for (packets, read) in [(1, 3), (2, 4), (1, 5)] {
+        assert_eq!(reader.fill(&mut batch).unwrap(), Filled::Partly);
+        assert_eq!((batch.len(), reads.get()), (packets, read));
+    }
+    assert_eq!(reader.fill(&mut batch).unwrap(), Filled::ToTheEnd);
+    assert!(batch.is_empty());
 }
 
 /// Packets of all sizes; several windows full of them.

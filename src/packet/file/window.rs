@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::ops::Range;
 
 use super::{CaptureFileError, MOST_BYTES, Part};
 
@@ -87,10 +86,30 @@ impl<S> Window<S> {
         at
     }
 
-    /// The bytes at a place that [`Self::take`] gave.
+    /// The bytes in which the places lie that [`Self::take`] gave since the last refill.
     #[inline]
-    pub(super) fn slice(&self, place: Range<usize>) -> &[u8] {
-        self.bytes.get(place).unwrap_or(&[])
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What was read and not taken.
+    #[inline]
+    pub(super) fn held(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or(&[])
+    }
+
+    /// Gives away the bytes in which the places lie that [`Self::take`] gave since the last refill, and goes on in those
+    /// that it gets for them, whatever these are.
+    pub(super) fn exchange(&mut self, other: &mut Vec<u8>) {
+        let held = self.end - self.start;
+        // A buffer that has grown for a large block is not kept.
+        let length = held.max(REFILL);
+        other.truncate(length);
+        other.shrink_to(length);
+        other.resize(length, 0);
+        other[..held].copy_from_slice(&self.bytes[self.start..self.end]);
+        std::mem::swap(&mut self.bytes, other);
+        (self.start, self.end) = (0, held);
     }
 
     /// How many bytes were taken.

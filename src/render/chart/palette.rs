@@ -60,7 +60,8 @@ pub const fn of_layer(layer: &Layer) -> Rgb {
         Layer::Lambda | Layer::LambdaInvoke => Rgb(0x44, 0xAA, 0x99),
         Layer::LambdaPlacement => Rgb(0xDD, 0xCC, 0x77),
         Layer::LambdaInit | Layer::LambdaRestore => Rgb(0x99, 0x99, 0x33),
-        Layer::LambdaHandler | Layer::Ec2 | Layer::Fargate | Layer::Service | Layer::Target => Rgb(0x11, 0x77, 0x33),
+        Layer::LambdaHandler => Rgb(0x11, 0x77, 0x33),
+        Layer::Ec2 | Layer::Fargate | Layer::Service | Layer::Target => Rgb(0x7F, 0xB0, 0x3A),
         Layer::Unattributed => AXIS,
         Layer::Named(_) => Rgb(0x8C, 0x8C, 0x8C),
     }

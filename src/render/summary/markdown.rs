@@ -1,10 +1,210 @@
-//! The summary as markdown.
+//! The summary as Markdown for a pull request: what follows first, then one table with a row for each target.
+//!
+//! Invariant: a target is one row, whatever its name contains: everything that Markdown would read as markup is escaped.
 
-use crate::stats::Summary;
+use std::fmt::Write as _;
 
-/// The summary.
+use super::words::{
+    counted, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, sentence, signed, stats,
+    verdict,
+};
+use crate::render::length::millis;
+use crate::render::markdown::{escaped, row};
+use crate::stats::{Difference, Measure, Summary, TargetSummary, Verdict};
+
+/// Verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow at a median
+/// says that this phase is slower (↑) or faster (↓) than that of the baseline, a question mark that it is unclear.
 #[must_use]
 pub fn markdown(summary: &Summary) -> String {
-    let _ = summary;
-    String::new()
+    let mut text = verdicts(summary);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&table(summary));
+    text.push_str(&legend(summary));
+    text.push_str(&layers(summary));
+    text.push_str(&notes(summary));
+    text
+}
+
+/// A line for each two rows that were compared.
+fn verdicts(summary: &Summary) -> String {
+    let mut text = String::new();
+    for (row, against) in pairs(summary) {
+        let total = of_pair(summary, row, against).find(|one| one.phase == Measure::Total);
+        let words = match total {
+            Some(total) => format!("**{}**: {}", total.verdict.as_str(), escaped(&sentence(summary, total))),
+            None => format!("**not compared**: {}", escaped(&nothing_compared(summary, row, against))),
+        };
+        _ = writeln!(text, "- {words}");
+    }
+    for row in &summary.unmatched {
+        _ = writeln!(text, "- **not compared**: {} has no baseline there", escaped(&row.label()));
+    }
+    text
+}
+
+fn table(summary: &Summary) -> String {
+    let measures = measures(summary);
+    let compares = !summary.differences.is_empty();
+    let mut header = vec!["target".to_owned()];
+    if compares {
+        header.extend(["verdict".to_owned(), "difference (ms)".to_owned()]);
+    }
+    let texts = header.len();
+    header.extend(["requests".to_owned(), "failed".to_owned()]);
+    header.extend(measures.iter().map(|measure| format!("{measure} (ms)")));
+    header.push("p95 (ms)".to_owned());
+    let rules =
+        (0..header.len()).map(|column| if column < texts { "---" } else { "---:" }.to_owned()).collect::<Vec<_>>();
+    let mut text = row(header.into_iter()) + &row(rules.into_iter());
+    for target in &summary.targets {
+        let mut cells = vec![escaped(&target.row.label())];
+        if compares {
+            cells.extend(compared(summary, target));
+        }
+        cells.extend([target.requests.to_string(), target.failures.to_string()]);
+        cells.extend(measures.iter().map(|measure| median(summary, target, *measure)));
+        let p95 = target.phases.get(&Measure::Total).map_or("–".to_owned(), |stats| escaped(&millis(stats.p95)));
+        cells.push(p95);
+        text.push_str(&row(cells.into_iter()));
+    }
+    text
+}
+
+/// The verdict on the total, and its difference with the interval.
+fn compared(summary: &Summary, target: &TargetSummary) -> [String; 2] {
+    match difference(summary, target, Measure::Total) {
+        Some(one) => {
+            let words = format!("{} ({})", signed(one.median), interval(one.low, one.high));
+            [escaped(one.verdict.as_str()), escaped(&words)]
+        }
+        None => ["–".to_owned(), "–".to_owned()],
+    }
+}
+
+/// The median, with a mark where it is not the baseline's.
+fn median(summary: &Summary, target: &TargetSummary, measure: Measure) -> String {
+    let Some(stats) = stats(summary, &target.row, measure) else { return "–".to_owned() };
+    let median = escaped(&millis(stats.p50));
+    let median = if measure == Measure::Total { format!("**{median}**") } else { median };
+    let mark = match difference(summary, target, measure).map(|one| one.verdict) {
+        Some(Verdict::Slower) => " ↑",
+        Some(Verdict::Faster) => " ↓",
+        Some(Verdict::Unclear) => " ?",
+        Some(Verdict::Same) | None => "",
+    };
+    format!("{median}{mark}")
+}
+
+fn difference<'s>(summary: &'s Summary, target: &TargetSummary, measure: Measure) -> Option<&'s Difference> {
+    summary.differences.iter().find(|one| one.row == target.row && one.phase == measure)
+}
+
+fn legend(summary: &Summary) -> String {
+    let Some(first) = summary.differences.first() else { return "\nMedians.\n".to_owned() };
+    let baseline = summary.baseline.as_deref().unwrap_or_default();
+    let percent = first.confidence.get() * 100.0;
+    let mut text = format!(
+        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.\n",
+        escaped(baseline)
+    );
+    let hints = summary.differences.iter().filter(|one| one.verdict == Verdict::Unclear && one.more.is_some());
+    for one in hints.filter(|one| one.phase != Measure::Total) {
+        _ = writeln!(text, "- {}, {}: {}", escaped(&one.row.label()), one.phase, escaped(&verdict(one)));
+    }
+    text
+}
+
+fn layers(summary: &Summary) -> String {
+    if summary.layers.is_empty() && summary.layer_notes.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nLayers, by the difference of the waits of two paths:\n".to_owned();
+    for cost in &summary.layers {
+        let words = format!(
+            "{} ms ({}), {} against {}",
+            signed(cost.median),
+            interval(cost.low, cost.high),
+            cost.with.label(),
+            cost.without.label()
+        );
+        _ = writeln!(text, "- **{}**: {}", escaped(&cost.layer), escaped(&words));
+    }
+    for note in &summary.layer_notes {
+        _ = writeln!(text, "- {}", escaped(&layer_note(note)));
+    }
+    text
+}
+
+/// Failures by their code, and how much lies far out.
+fn notes(summary: &Summary) -> String {
+    let mut text = String::new();
+    for target in &summary.targets {
+        let label = escaped(&target.row.label());
+        if target.failures > 0 {
+            _ = writeln!(text, "- {label} failed: {}", escaped(&counted(&target.failure_codes)));
+        }
+        if target.status.keys().any(|status| !status.starts_with('2')) {
+            _ = writeln!(text, "- {label} answered: {}", escaped(&counted(&target.status)));
+        }
+        let far_out = outliers(target).len();
+        if far_out > 0 {
+            let of = target.requests - target.failures;
+            _ = writeln!(text, "- {label}: {far_out} of {of} requests lie far out in a phase; they are counted in");
+        }
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::render::summary::specimens;
+
+    #[test]
+    fn verdicts_come_first_and_a_target_is_a_row() {
+        let text = markdown(&specimens::compared());
+        assert!(text.starts_with("- **slower**: elb is slower than ec2 by 1.865 ms ("), "{text}");
+        for expect in [
+            "\n- **faster**: few \\| \\<b\\> is faster than ec2 by ",
+            "\n| ec2 | – | – | 30 | 0 | 0.900 | 15.995 | 17.487 | 0.060 | 17.417 | 0.090 | **51.752** | 53.323 |\n",
+            " | 32 | 2 | 0.907 | 15.945 | 17.348 | 0.061 | 19.294 ↑ | 0.090 | **53.617** ↑ | 55.097 |\n",
+            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval.\n",
+            "\n- **elb**: +1.877 ms (",
+            "\n- elb failed: connect.refused ×2\n- twin answered: 200 ×30, 503 ×1\n- twin: 1 of 31 requests lie far out",
+        ] {
+            assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_baseline_there_is_no_verdict() {
+        let text = markdown(&specimens::alone());
+        assert!(text.starts_with("| target | requests | failed | dns (ms) |") && !text.contains("verdict"), "{text}");
+        assert!(text.ends_with("\nMedians.\n"), "{text}");
+        let failed = markdown(&specimens::hostile());
+        assert!(failed.contains("| a\\|b\\\\x1b\\[31m\\\\n\"c\",\\`d\\` → é | 1 | 1 | – |\n"), "{failed}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_row_has_the_columns_of_the_header(summary in specimens::any_summary()) {
+            let text = markdown(&summary);
+            let columns = |line: &str| {
+                let mut escaped = false;
+                line.chars().filter(|character| {
+                    let bar = *character == '|' && !escaped;
+                    escaped = *character == '\\' && !escaped;
+                    bar
+                }).count()
+            };
+            let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+            prop_assert_eq!(rows.len(), summary.targets.len() + 2);
+            prop_assert!(rows.iter().all(|row| columns(row) == columns(rows[0])), "{}", text);
+        }
+    }
 }

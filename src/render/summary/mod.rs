@@ -5,7 +5,10 @@
 mod csv;
 mod json;
 mod markdown;
+#[cfg(test)]
+mod specimens;
 mod terminal;
+mod words;
 
 pub use csv::csv;
 pub use json::json;

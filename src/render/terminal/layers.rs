@@ -114,7 +114,7 @@ fn split(trace: &Trace, style: Style) -> Vec<Line> {
 fn row<'t>(share: &'t LayerShare, trace: &Trace) -> Row<'t> {
     let parent = |layer: &Layer| trace.layers.share(layer).and_then(|share| share.within.clone());
     let level = std::iter::successors(share.within.clone(), parent).count();
-    let includes: String = share.includes.iter().map(|layer| format!(" + {layer}")).collect();
+    let includes = share.includes.iter().fold(String::new(), |all, layer| format!("{all} + {layer}"));
     let notable =
         share.resolution.filter(|resolution| resolution.get().saturating_mul(NOTABLE_SHARE) >= share.duration.get());
     let bound = notable.map_or(String::new(), |resolution| format!(" ±{resolution}"));
@@ -282,4 +282,111 @@ fn table(medians: &[Median], style: Style) -> Vec<Line> {
         lines.push(line);
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{Colour, Glyphs};
+    use super::*;
+    use crate::render::sample;
+
+    const WIDE: Style = Style { width: 110, glyphs: Glyphs::Unicode, colour: Colour::Never };
+
+    /// A wait of 38.912 ms by layers, with everything that there is to say.
+    fn split() -> Trace {
+        let mut value = serde_json::to_value(sample::secure()).unwrap();
+        let share = |layer: &str, own: u64, evidence: &str, more: serde_json::Value| {
+            let mut share = json!({"layer": layer, "duration_ns": own, "evidence": evidence, "estimated": false});
+            share.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            share
+        };
+        let said = |evidence: &str, field: &str, length: u64| json!({"evidence": evidence, "field": field, "duration_ns": length});
+        value["layers"] = json!([
+            share("network", 16_004_000, "kernel", json!({"estimated": true})),
+            share(
+                "elb",
+                2_000_000,
+                "alb log",
+                json!({"inclusive_ns": 20_000_000, "resolution_ns": 2_000_000,
+                "start_low_ns": 42_068_745, "start_high_ns": 44_976_745})
+            ),
+            share(
+                "ec2",
+                18_000_000,
+                "xray",
+                json!({"within": "elb", "includes": ["nginx"], "resolution_ns": 1_000,
+                "start_low_ns": 42_068_745, "start_high_ns": 46_976_745, "witnesses": [
+                    said("xray", "AWS::EC2::Instance", 18_000_000), said("alb log", "target_processing_time", 19_000_000),
+                    said("header", "AWS::EC2::Instance", 18_000_000)]})
+            ),
+            share("unattributed", 2_908_000, "kernel", json!({})),
+        ]);
+        value["passed"] = json!([
+            {"layer": "elb", "certainty": "certain", "kind": "application", "by": [{"cookie": "AWSALB"}, {"cname": "web-1.elb"}]},
+            {"layer": "cloudfront", "certainty": "likely", "by": [{"server_timing": "a"}, {"server_timing": "b"},
+                {"server_timing": "c"}, {"header": "via"}]},
+        ]);
+        value["rejected"] = json!([{"evidence": "clb log", "because": "ambiguous", "candidates": 2}]);
+        value["rejected"][0]["evidence"] = json!("classic elb log");
+        value["phase_witnesses"] =
+            json!([{"phase": "tls", "evidence": "alb connection log", "duration_ns": 16_000_000}]);
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn shown(trace: &Trace, style: Style) -> Vec<String> {
+        let mut out = String::new();
+        for line in lines(trace, style) {
+            line.write_to(&mut out);
+        }
+        out.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_wait_by_layers() {
+        let expect = [
+            "  passed  elb (application): certain, by cookie AWSALB, CNAME web-1.elb",
+            "          cloudfront: likely, by via, 3 metrics of server-timing",
+            "  layers  of the wait of 38.912 ms, own times; ~ is an estimate",
+            "  network                                                                    ~16.004 ms            kernel",
+            "  elb                          ▐███████████████████████████▋                   2.000 ms of 20.000  alb log ±2.000 ms",
+            "    ec2 + nginx                 ▐█████████████████████████▎                   18.000 ms            xray",
+            "    └  xray AWS::EC2::Instance 18.000 ms · alb log target_processing_time +1.000 · header the same",
+            "  unattributed                                                                 2.908 ms            kernel",
+            "  also    alb connection log says 16.000 ms of tls, here 17.201 ms",
+            "  ✗ not used: classic elb log: 2 fit equally well",
+        ];
+        let shown = shown(&split(), WIDE);
+        let is_bar = |letter: char| "▐█▋▎▌▍▊▉▏▕".contains(letter);
+        // Where exactly a bar ends is the scale's business.
+        let without_bars = |line: &str| {
+            let line: String = line.chars().filter(|letter| !is_bar(*letter)).collect();
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let plain: Vec<String> = shown.iter().map(|line| without_bars(line)).collect();
+        let expect_plain: Vec<String> = expect.iter().map(|line| without_bars(line)).collect();
+        assert_eq!(plain, expect_plain, "\n{}", shown.join("\n"));
+        let bars: Vec<bool> = shown.iter().map(|line| line.contains(is_bar)).collect();
+        assert_eq!(bars, [false, false, false, false, true, true, false, false, false, false]);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in [1, 10, 40, 60, 80, 200] {
+            for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
+                let style = Style { width, glyphs, colour: Colour::Never };
+                let all =
+                    shown(&split(), style).join("\n") + "\n" + &attribution(&[split()], &Tally::default(), &style);
+                assert!(all.lines().all(|line| line.chars().count() <= width), "{width}\n{all}");
+                assert!(glyphs == Glyphs::Unicode || all.is_ascii(), "{all}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trace_without_evidence_has_no_lines() {
+        assert_eq!(shown(&sample::secure(), WIDE), [String::new(); 0]);
+        assert_eq!(attribution(&[sample::secure()], &Tally::default(), &WIDE), "requests   0 of 0 split by layers\n");
+    }
 }

@@ -10,7 +10,7 @@ use crate::trace::Phase;
 
 /// What a piece of text is, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(in crate::render) enum Paint {
     /// The terminal's own colour.
     Plain,
     /// Stands back: evidence, separators, axis.
@@ -50,19 +50,19 @@ impl Paint {
 
 /// A line under construction.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(in crate::render) struct Line {
     style: Style,
     pieces: Vec<(Paint, String)>,
 }
 
 impl Line {
     /// An empty line.
-    pub(super) const fn new(style: Style) -> Self {
+    pub(in crate::render) const fn new(style: Style) -> Self {
         Self { style, pieces: Vec::new() }
     }
 
     /// Adds text, made safe to print and spelled with the glyphs of the style.
-    pub(super) fn add(&mut self, paint: Paint, text: impl AsRef<str>) {
+    pub(in crate::render) fn add(&mut self, paint: Paint, text: impl AsRef<str>) {
         let text = self.style.glyphs.spell(text.as_ref());
         match self.pieces.last_mut() {
             Some((last, before)) if *last == paint => before.push_str(&text),
@@ -72,31 +72,31 @@ impl Line {
     }
 
     /// As [`Line::add`], for a chain of calls.
-    pub(super) fn with(mut self, paint: Paint, text: impl AsRef<str>) -> Self {
+    pub(in crate::render) fn with(mut self, paint: Paint, text: impl AsRef<str>) -> Self {
         self.add(paint, text);
         self
     }
 
     /// Fills with blanks up to a column, if the line is shorter.
-    pub(super) fn pad_to(mut self, column: usize) -> Self {
+    pub(in crate::render) fn pad_to(mut self, column: usize) -> Self {
         let blanks = column.saturating_sub(self.columns());
         self.add(Paint::Plain, " ".repeat(blanks));
         self
     }
 
     /// Adds another line's pieces.
-    pub(super) fn followed_by(mut self, other: Self) -> Self {
+    pub(in crate::render) fn followed_by(mut self, other: Self) -> Self {
         self.pieces.extend(other.pieces);
         self
     }
 
     /// How many columns it takes before it is clipped.
-    pub(super) fn columns(&self) -> usize {
+    pub(in crate::render) fn columns(&self) -> usize {
         self.pieces.iter().map(|(_, text)| columns(text)).sum()
     }
 
     /// Appends the line, clipped and with a newline.
-    pub(super) fn write_to(mut self, out: &mut String) {
+    pub(in crate::render) fn write_to(mut self, out: &mut String) {
         while let Some((_, last)) = self.pieces.last_mut() {
             last.truncate(last.trim_end().len());
             if !last.is_empty() {
@@ -125,7 +125,7 @@ impl Line {
 
 impl Glyphs {
     /// The text as these glyphs can show it.
-    pub(super) fn spell(self, text: &str) -> String {
+    pub(in crate::render) fn spell(self, text: &str) -> String {
         match self {
             Self::Unicode => printable(text),
             Self::Ascii => {
@@ -161,14 +161,14 @@ const fn twin(glyph: char) -> Option<&'static str> {
         '…' => "..",
         '±' => "+/-",
         'µ' => "u",
-        '✗' => "x",
+        '✗' | '×' => "x",
         '╵' => "'",
         _ => return None,
     })
 }
 
 /// How many columns a text without control characters takes.
-pub(super) fn columns(text: &str) -> usize {
+pub(in crate::render) fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
@@ -190,7 +190,7 @@ fn clip(line: Line, width: usize) -> Line {
 }
 
 /// Cuts the middle out of a text that is too long: of URLs, both ends tell them apart.
-pub(super) fn clip_middle(text: &str, width: usize, glyphs: Glyphs) -> String {
+pub(in crate::render) fn clip_middle(text: &str, width: usize, glyphs: Glyphs) -> String {
     let text = glyphs.spell(text);
     let length = columns(&text);
     if length <= width {
@@ -205,7 +205,7 @@ pub(super) fn clip_middle(text: &str, width: usize, glyphs: Glyphs) -> String {
 }
 
 /// Parts of a sentence, separated by dots and wrapped under each other.
-pub(super) struct Paragraph {
+pub(in crate::render) struct Paragraph {
     style: Style,
     indent: usize,
     line: Line,
@@ -214,13 +214,13 @@ pub(super) struct Paragraph {
 
 impl Paragraph {
     /// Starts with a label; what follows stands in the column `indent`.
-    pub(super) fn new(style: Style, label: Line, indent: usize) -> Self {
+    pub(in crate::render) fn new(style: Style, label: Line, indent: usize) -> Self {
         Self { style, indent, line: label.pad_to(indent), lines: Vec::new() }
     }
 
     /// Adds a part. One that does not fit starts a new line, and one that is longer than a line is broken at blanks, or
     /// anywhere if it must.
-    pub(super) fn part(mut self, paint: Paint, text: impl AsRef<str>) -> Self {
+    pub(in crate::render) fn part(mut self, paint: Paint, text: impl AsRef<str>) -> Self {
         let text = self.style.glyphs.spell(text.as_ref());
         if text.is_empty() {
             return self;
@@ -242,7 +242,7 @@ impl Paragraph {
     }
 
     /// The lines.
-    pub(super) fn finish(mut self) -> Vec<Line> {
+    pub(in crate::render) fn finish(mut self) -> Vec<Line> {
         self.break_line();
         self.lines
     }

@@ -16,7 +16,7 @@ mod facts;
 mod flows;
 mod hops;
 mod layers;
-mod line;
+pub(in crate::render) mod line;
 mod packets;
 mod regions;
 mod table;

@@ -31,7 +31,13 @@ pub fn regions(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> Strin
     let numbers = rows.len().to_string().len();
     let names = rows.iter().map(|row| columns(&row.name)).max().unwrap_or(0);
     let longest = rows.iter().map(|row| columns(&row.description)).max().unwrap_or(0);
-    let taken = numbers + 1 + names + GAP + widths.iter().sum::<usize>();
+    // What is cut off of a failure says nothing.
+    let failure = |row: &RegionRow| match &row.found {
+        Found::Reached { failure: Some(failure), .. } => GAP + columns(failure),
+        _ => 0,
+    };
+    let failures = rows.iter().map(failure).max().unwrap_or(0);
+    let taken = numbers + 1 + names + GAP + widths.iter().sum::<usize>() + failures;
     let room = style.width.saturating_sub(taken).min(longest);
     let room = if room < LEAST_DESCRIPTION { 0 } else { room };
     let at = numbers + 1 + names + GAP + room;
@@ -83,7 +89,7 @@ mod tests {
             "\
 ms                                       connect      min      max  of
 1 us-east-1  US East (N. Virginia)        16.000   16.000   17.000   3
-2 sa-east-1  South America (Sao Paulo)   120.000  120.000  120.000   1  tls.timeout: no answer
+2 sa-east-1  South America (Sao Paulo)   120.000  120.000  120.000   1  tls.timeout
   eu-west-1  Europe (Ireland)            dns.nxdomain: no such name
   me-west-1  Middle East (Saudi Arabia)  no endpoint
   us-west-2  US West (Oregon)            not asked

@@ -89,6 +89,9 @@ pub struct SummaryArgs {
     /// Append each trace to this file as it ends, a JSON document a line
     #[arg(long, value_name = "FILE.jsonl")]
     pub save: Option<PathBuf>,
+    /// Draw a stacked bar for each target, or place by place, into this file
+    #[arg(long, value_name = "FILE.png|svg")]
+    pub chart: Option<String>,
     /// Capture this program's own packets, for times from the wire and to see losses: where it may (auto), never (off), or
     /// fail where it may not (require) [default: auto]
     #[arg(long, value_name = "WHEN")]

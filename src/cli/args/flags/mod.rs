@@ -149,6 +149,12 @@ pub struct LabArgs {
     /// Put a region at this round trip, whether the profile has it or not
     #[arg(long, value_name = "NAME=MS", value_parser = region, requires = "distance")]
     pub region: Vec<(RegionName, Nanos)>,
+    /// Put the client there: a place that the profile has in [distance.from], by itself virginia, frankfurt and sydney
+    ///
+    /// The regions are those of that place. Names without a region, such as ec2.lab.test, lead to the nearest one, as with
+    /// latency-based routing; names with one, such as ec2.us-east-1.lab.test, to that.
+    #[arg(long, value_name = "PLACE", requires = "distance")]
+    pub at: Option<String>,
     /// Lose so many packets in each direction, such as 0.5%
     #[arg(long, value_name = "PERCENT", requires = "distance")]
     pub loss: Option<Share>,

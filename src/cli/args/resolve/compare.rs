@@ -28,7 +28,7 @@ impl CompareArgs {
         inputs: &dyn Inputs,
     ) -> Result<(Comparison, Judgement, CompareOutput), ArgsError> {
         let judgement = self.comparison.resolve(self.repetition.seed.as_deref())?;
-        let output = self.output.resolve(environment);
+        let output = self.output.resolve(environment)?;
         let saved: Vec<Option<SavedRun>> = self.targets.targets.iter().map(|word| saved_run(word)).collect();
         if !saved.is_empty() && saved.iter().all(Option::is_some) {
             self.refuse_what_is_for_live()?;
@@ -139,14 +139,15 @@ impl ComparisonArgs {
 }
 
 impl SummaryArgs {
-    pub(super) fn resolve(&self, environment: &Environment) -> CompareOutput {
-        CompareOutput {
+    pub(super) fn resolve(&self, environment: &Environment) -> Result<CompareOutput, ArgsError> {
+        Ok(CompareOutput {
             format: self.format.unwrap_or_default(),
             save: self.save.clone(),
+            chart: self.chart.as_deref().map(str::parse).transpose().of("--chart")?,
             capture: self.capture.unwrap_or_default(),
             verbosity: if self.silent { Verbosity::Silent } else { Verbosity::Normal },
             color: color(self.no_color, environment),
-        }
+        })
     }
 }
 

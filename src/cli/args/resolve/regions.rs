@@ -61,7 +61,7 @@ impl RegionsArgs {
             requests: positive(self.requests.as_deref(), REQUESTS, "-n")?,
             at_once: at_once(self.concurrency.as_deref(), AT_ONCE)?,
             depth: if self.phases { SurveyDepth::Phases } else { SurveyDepth::Connect },
-            output: self.output.resolve(environment),
+            output: self.output.resolve(environment)?,
         })
     }
 }

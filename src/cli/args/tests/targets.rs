@@ -8,13 +8,13 @@ fn targets_come_from_words_and_from_a_file() {
         let targets = plan(argv).targets.into_iter();
         targets.map(|target| (target.name, target.request.url.to_string())).collect::<Vec<_>>()
     };
-    let named = |name: &str, url: &str| (Some(name.to_owned()), url.to_owned());
-    let [ec2, apig] = [named("ec2", "https://ec2/"), named("apig", "http://apig/items?a=b")];
+    let target = |name: &str, url: &str| (Some(name.to_owned()), url.to_owned());
+    let [ec2, apig] = [target("ec2", "https://ec2/"), target("apig", "http://apig/items?a=b")];
     assert_eq!(names(&["--targets", "t.toml"]), [ec2.clone(), apig.clone()]);
     assert_eq!(names(&["--targets", "t.toml", "apig"]), std::slice::from_ref(&apig));
     assert_eq!(
         names(&["apig", "x=https://h/", "h:80", "ec2", "--targets", "t.toml"]),
-        [apig, named("x", "https://h/"), (None, "http://h/".to_owned()), ec2]
+        [apig, target("x", "https://h/"), (None, "http://h/".to_owned()), ec2]
     );
     let all = plan(&["--targets", "t.toml"]).targets;
     assert_eq!(all[0].path, Some("ec2".parse().unwrap()));

@@ -204,6 +204,26 @@ fn what_the_client_of_http2_says_between_tickets_is_its_one_request() {
 }
 
 #[test]
+fn settings_in_one_record_with_the_response_follow_known_tickets() {
+    // nginx packs them together, so that only the tickets' common length tells.
+    let rest = [S(173, 187), C(174, ACK), S(220, 1_500)];
+    for (name, packets, sent) in [
+        ("T C T C S", &[S(150, TICKET), C(151, HELLO), S(170, TICKET), C(171, ASK)][..], 171),
+        ("T C late T C S", &[S(150, TICKET), C(151, HELLO), S(171, TICKET), C(172, ASK)], 172),
+        ("C t T C S", &[C(151, HELLO), Before(170, TICKET), S(170, TICKET), C(171, ASK)], 171),
+        ("C T C T S", &[C(151, HELLO), S(170, TICKET), C(171, ASK), S(172, TICKET)], 171),
+        ("C T C t S", &[C(151, HELLO), S(170, TICKET), C(171, ASK), Before(172, TICKET)], 171),
+        ("C T T C S", &[C(151, HELLO), S(170, TICKET), S(170, TICKET), C(171, ASK)], 171),
+        ("C C T T S", &[C(151, HELLO), C(152, ASK), S(170, TICKET), S(170, TICKET)], 152),
+    ] {
+        let done = play(BOTH, &[packets, &rest].concat()).over();
+        let (send, wait) = (sent - 150, 173 - sent);
+        let expect = format!("? https://example.com/ @100 connect:20 tls:30 send:{send} wait:{wait} receive:47");
+        assert_eq!(done.iter().map(short).collect::<Vec<_>>(), [expect], "{name}");
+    }
+}
+
+#[test]
 fn what_a_client_says_behind_a_response_that_looks_like_a_ticket_is_its_next_request() {
     let two = |wait: u64, second: u64, length: u64| {
         let (first, next) = ("@100 connect:20 tls:30 send:1", "send:0");

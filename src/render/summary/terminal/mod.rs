@@ -1,0 +1,167 @@
+//! The summary for people: what was asked, what it took, what follows.
+//!
+//! First a row for each target with its failures by code; then the lengths, measure by measure, so that what is to be compared
+//! stands together, each with a strip of how its lengths lie, all of one measure on one scale; then the differences, each pair of
+//! rows with a sentence on the whole; then layers, and what lies far out.
+//!
+//! Invariants: those of [`crate::render::terminal`]. Columns are left out from the right where there is no room, the strips first.
+
+mod differences;
+mod lengths;
+mod strip;
+
+use super::words::{counted, layer_note, outliers};
+use crate::render::length::millis;
+use crate::render::summary::words::{interval, signed};
+use crate::render::terminal::Style;
+use crate::render::terminal::line::{Line, Paint, Paragraph, clip_middle, columns};
+use crate::stats::{Measure, Summary, TargetSummary, Verdict};
+
+/// Names are not cut shorter than this.
+const LEAST_NAME: usize = 12;
+/// Names are not given more than this share of the width.
+const NAME_SHARE: usize = 3;
+/// Traces that lie far out are listed up to this number for each target.
+const MOST_LISTED: usize = 5;
+
+/// The summary. One without targets says so.
+#[must_use]
+pub fn terminal(summary: &Summary, style: &Style) -> String {
+    if summary.targets.is_empty() {
+        return "no requests\n".to_owned();
+    }
+    let style = *style;
+    let sections = [
+        targets(summary, style),
+        lengths::lines(summary, style),
+        differences::lines(summary, style),
+        layers(summary, style),
+        far_out(summary, style),
+    ];
+    let mut out = String::new();
+    for lines in sections.into_iter().filter(|lines| !lines.is_empty()) {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        for line in lines {
+            line.write_to(&mut out);
+        }
+    }
+    out
+}
+
+/// How wide the column of names is: as wide as the longest, within limits.
+fn name_width(summary: &Summary, style: Style) -> usize {
+    let longest = summary.targets.iter().map(|target| columns(&style.glyphs.spell(&target.row.label()))).max();
+    longest.unwrap_or(0).min((style.width / NAME_SHARE).max(LEAST_NAME))
+}
+
+/// A row's name, cut to the width.
+fn name(label: &str, width: usize, style: Style) -> String {
+    clip_middle(label, width, style.glyphs)
+}
+
+/// What the phase's name is painted with.
+fn paint_of(measure: Measure) -> Paint {
+    match measure {
+        Measure::Phase(phase) => Paint::Phase(phase),
+        Measure::Total => Paint::Strong,
+    }
+}
+
+/// What the verdict is painted with.
+fn paint_of_verdict(verdict: Verdict) -> Paint {
+    match verdict {
+        Verdict::Slower => Paint::Bad,
+        Verdict::Faster => Paint::Good,
+        Verdict::Same => Paint::Dim,
+        Verdict::Unclear => Paint::Warn,
+    }
+}
+
+/// A row for each target: how many requests, how they ended, how many in a second.
+fn targets(summary: &Summary, style: Style) -> Vec<Line> {
+    let width = name_width(summary, style);
+    let requests = summary.targets.iter().map(|target| target.requests.to_string().len()).max().unwrap_or(0);
+    let row = |target: &TargetSummary| {
+        let label = Line::new(style).with(Paint::Strong, name(&target.row.label(), width, style));
+        let mut ended = Paragraph::new(style, label, width + 2);
+        let noun = if target.requests == 1 { "request" } else { "requests" };
+        ended = ended.part(Paint::Plain, format!("{:>requests$} {noun}", target.requests));
+        if target.failures > 0 {
+            let words = format!("{} failed: {}", target.failures, counted(&target.failure_codes));
+            ended = ended.part(Paint::Bad, words);
+        }
+        for (status, count) in &target.status {
+            let paint = if status.starts_with('2') { Paint::Good } else { Paint::Warn };
+            ended = ended.part(paint, format!("{status} ×{count}"));
+        }
+        if let Some(throughput) = target.throughput_rps {
+            ended = ended.part(Paint::Dim, format!("{throughput:.1}/s"));
+        }
+        if let Some(path) = &target.path {
+            ended = ended.part(Paint::Dim, format!("path {path}"));
+        }
+        for (key, value) in &target.tags {
+            ended = ended.part(Paint::Dim, format!("{key}={value}"));
+        }
+        ended.finish()
+    };
+    summary.targets.iter().flat_map(row).collect()
+}
+
+/// The cost of each layer, and what the paths do not tell.
+fn layers(summary: &Summary, style: Style) -> Vec<Line> {
+    if summary.layers.is_empty() && summary.layer_notes.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![Line::new(style).with(Paint::Dim, "layers, by the difference of the waits of two paths, ms")];
+    let widths = summary.layers.iter().fold((0, 0, 0), |(layer, median, range), cost| {
+        let interval = interval(cost.low, cost.high);
+        (layer.max(columns(&cost.layer)), median.max(columns(&signed(cost.median))), range.max(columns(&interval)))
+    });
+    for cost in &summary.layers {
+        let (layer, median, range) = widths;
+        let start = Line::new(style)
+            .pad_to(2)
+            .with(Paint::Strong, format!("{:<layer$}", cost.layer))
+            .with(paint_of_verdict(cost.verdict), format!("  {:>median$}", signed(cost.median)))
+            .with(Paint::Dim, format!("  {:<range$}  ", interval(cost.low, cost.high)));
+        let column = start.columns();
+        let words = format!("{} against {}", cost.with.label(), cost.without.label());
+        lines.extend(Paragraph::new(style, start, column).part(Paint::Plain, words).finish());
+    }
+    for note in &summary.layer_notes {
+        lines.extend(Paragraph::new(style, Line::new(style), 2).part(Paint::Dim, layer_note(note)).finish());
+    }
+    lines
+}
+
+/// Traces with a length that lies far out.
+fn far_out(summary: &Summary, style: Style) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for target in &summary.targets {
+        let traces = outliers(target);
+        for (id, lengths) in traces.iter().take(MOST_LISTED) {
+            let words: Vec<String> =
+                lengths.iter().map(|(measure, length)| format!("{measure} {}", millis(*length))).collect();
+            let parts = Paragraph::new(style, Line::new(style), 2)
+                .part(Paint::Plain, target.row.label())
+                .part(Paint::Warn, words.join(", "))
+                .part(Paint::Dim, format!("trace {id}"));
+            lines.extend(parts.finish());
+        }
+        if traces.len() > MOST_LISTED {
+            let words = format!("{}: {} more, in JSON", target.row.label(), traces.len() - MOST_LISTED);
+            lines.extend(Paragraph::new(style, Line::new(style), 2).part(Paint::Dim, words).finish());
+        }
+    }
+    if !lines.is_empty() {
+        let words = "far out (Tukey's outer fences), counted in above, ms";
+        lines.insert(0, Line::new(style).with(Paint::Dim, words));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

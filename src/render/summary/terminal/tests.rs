@@ -1,0 +1,79 @@
+//! What the terminal shows of a summary.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::render::summary::specimens;
+use crate::render::terminal::{Colour, Glyphs};
+
+fn shown(summary: &Summary, width: usize, glyphs: Glyphs) -> String {
+    terminal(summary, &Style { width, glyphs, colour: Colour::Never })
+}
+
+#[test]
+fn what_was_measured_and_what_follows() {
+    let text = shown(&specimens::compared(), 110, Glyphs::Unicode);
+    for expect in [
+        "elb        32 requests · 2 failed: connect.refused ×2 · 200 ×30 · 10.2/s · path elb,ec2\n",
+        "ms           count     p50     p95      p99       sd      max\ndns\n  ec2           30   0.900   0.950",
+        "\nelb is slower than ec2 by 1.865 ms (",
+        ", +3.6 %, mostly in wait\n  dns      +0.007  ",
+        "\ntwin is the same as ec2 within ±",
+        "  same within ±0.026 · 1 of 31 had none\n",
+        "\nfew | <b> is faster than ec2 by 15.651 ms (",
+        ", -30 %; only ec2 has dns and tls\n  dns      not compared: only ec2 has it\n",
+        "  unclear, about ",
+        "\n  elb  +1.877  ",
+        "  elb against ec2\n  ec2: answers the requests; no path goes without it\n",
+        "\n  apig: no two paths differ in just this layer; \"lambda\" would tell\n",
+        "\n  twin · wait 900.000, total 933.590 · trace 00000000000000000000000000000190\n",
+    ] {
+        assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn one_target_is_a_table_of_its_phases() {
+    let text = shown(&specimens::alone(), 60, Glyphs::Ascii);
+    let expect = "\
+ec2  30 requests | 200 x30 | 10.2/s
+
+ms       count     p50     p95     p99     sd     max
+dns         30   0.900   0.950   0.952  0.027   0.952
+connect     30  15.995  16.747  17.302  0.610  17.302
+tls         30  17.487  17.978  18.270  0.344  18.270
+send        30   0.060   0.063   0.063  0.002   0.063
+wait        30  17.417  18.344  18.453  0.479  18.453
+receive     30   0.090   0.095   0.096  0.003   0.096
+total       30  51.752  53.323  53.550  0.874  53.550
+";
+    assert_eq!(text, expect);
+}
+
+#[test]
+fn failures_alone_are_shown_and_names_cannot_steer_the_terminal() {
+    let text = shown(&specimens::hostile(), 100, Glyphs::Unicode);
+    assert_eq!(text, "a|b\\x1b[31m\\n\"c\",`d` → é  1 request · 1 failed: dns.nxdomain ×1\n");
+    let nothing = Summary { targets: Vec::new(), ..specimens::hostile() };
+    assert_eq!(shown(&nothing, 80, Glyphs::Ascii), "no requests\n");
+}
+
+#[test]
+fn a_pair_of_too_few_requests_is_one_line() {
+    let text = shown(&specimens::once_each(), 60, Glyphs::Unicode);
+    let expect = "\nother and base were not compared: 1 and 1 completed requests\nare too few\n";
+    assert!(text.ends_with(expect), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_line_is_too_wide(summary in specimens::any_summary(), width in 10_usize..140, unicode in any::<bool>()) {
+        let text = shown(&summary, width, if unicode { Glyphs::Unicode } else { Glyphs::Ascii });
+        prop_assert!(text.lines().all(|line| columns(line) <= width), "{}", text);
+        prop_assert!(unicode || text.is_ascii(), "{}", text);
+        prop_assert!(!text.chars().any(|character| character.is_control() && character != '\n'));
+        let coloured = terminal(&summary, &Style { width, glyphs: Glyphs::Unicode, colour: Colour::Always });
+        prop_assert!(coloured.lines().count() >= summary.targets.len().min(1));
+    }
+}

@@ -1,0 +1,196 @@
+//! `wirefall regions` against names and addresses of this machine alone, and against the lab at a distance.
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use support::dns::{DnsServer, Says};
+use support::http::{Log, Server, answering, response};
+use support::program::{Program, Said, eventually};
+
+/// A name server of which only these regions have an address.
+fn names(known: &'static [&'static str]) -> DnsServer {
+    DnsServer::start(move |asked| {
+        let has = known.iter().any(|region| asked.name.contains(&format!(".{region}.")));
+        vec![if has {
+            Says::Addresses(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]).now()
+        } else {
+            Says::Code(ResponseCode::NXDomain).now()
+        }]
+    })
+}
+
+fn server() -> Server {
+    answering(&Log::default(), |_| response("200 OK", "", "healthy"))
+}
+
+/// Asks only the name server of the test: nothing leaves this machine.
+fn regions(program: &Program, names: &DnsServer, words: &[&str]) -> Said {
+    let dns = names.address.to_string();
+    program.run(&[&["regions", "--dns-servers", &dns], words].concat())
+}
+
+#[test]
+fn regions_that_answer_come_first_and_the_others_with_their_failure() {
+    let (program, server, names) = (Program::new(), server(), names(&["us-east-1", "eu-west-1"]));
+    let template = format!("http://{{service}}.{{region}}.lab.test:{}/", server.port());
+    let words = ["--endpoint-template", &template, "--service", "s3", "-n", "3", "--save", "run.jsonl"];
+    let said = regions(&program, &names, &words).exits(0);
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(lines.len(), 37, "{}", said.stdout);
+    let mut first: Vec<&str> = lines[1..3].iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    first.sort_unstable();
+    assert_eq!(first, ["eu-west-1", "us-east-1"], "{}", said.stdout);
+    assert!(lines[3..].iter().all(|line| line.contains("dns.nxdomain")), "{}", said.stdout);
+    assert!(said.stdout.contains("US East (N. Virginia)") && lines[1].trim_end().ends_with(" 3"), "{}", said.stdout);
+    let traces = program.traces("run.jsonl");
+    // Three each of the two, and one of each of the others, which is not asked again.
+    assert_eq!(traces.len(), 2 * 3 + 34);
+    assert!(traces.iter().all(|trace| trace.subject.tags["region"] == trace.label()));
+    assert!(traces.iter().any(|trace| trace.subject.url == format!("http://s3.us-east-1.lab.test:{}/", server.port())));
+}
+
+#[test]
+fn every_form_has_every_region() {
+    let (program, server, names) = (Program::new(), server(), names(&["us-gov-west-1"]));
+    let template = format!("http://{{service}}.{{region}}.x:{}/", server.port());
+    let words = ["--partition", "aws-us-gov", "--endpoint-template", &template, "-n", "2", "--format"];
+    let with = |more: &[&str]| regions(&program, &names, &[&words, more].concat()).exits(0).stdout;
+    let markdown = with(&["markdown"]);
+    assert!(markdown.starts_with("| region | name | connect (ms) | min (ms) | max (ms) | of |\n"), "{markdown}");
+    assert!(markdown.contains("| us-gov-east-1 | AWS GovCloud (US-East) | dns.nxdomain |"), "{markdown}");
+    let phases = with(&["markdown", "--phases"]);
+    assert!(phases.starts_with("| region | name | dns (ms) | connect (ms) | send (ms) | wait (ms) |"), "{phases}");
+    let summary: serde_json::Value = serde_json::from_str(&with(&["json"])).unwrap();
+    let targets: Vec<(&str, u64, u64)> = summary["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| {
+            (
+                target["name"].as_str().unwrap(),
+                target["requests"].as_u64().unwrap(),
+                target["failures"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(targets, [("us-gov-west-1", 2, 0), ("us-gov-east-1", 1, 1)]);
+}
+
+#[test]
+fn a_region_without_endpoint_is_listed_and_not_asked() {
+    let (program, names) = (Program::new(), names(&[]));
+    let said = regions(&program, &names, &["--service", "lambda", "--format", "markdown"]).exits(0);
+    for region in ["me-west-1 | Middle East (Saudi Arabia)", "sa-west-1 | South America (Chile)"] {
+        assert!(said.stdout.contains(&format!("| {region} | no endpoint |")), "{}", said.stdout);
+    }
+    let asked: Vec<String> = names.asked().iter().map(|asked| asked.name.clone()).collect();
+    assert!(asked.iter().any(|name| name == "lambda.eu-west-1.amazonaws.com"), "{asked:?}");
+    assert!(!asked.iter().any(|name| name.contains("me-west-1") || name.contains("global")), "{asked:?}");
+}
+
+#[test]
+fn a_server_that_fails_after_connecting_is_near_all_the_same() {
+    let (program, names) = (Program::new(), names(&["us-east-1"]));
+    let server = Server::start(|mut peer, _| {
+        let _ = peer.request();
+    });
+    let template = format!("http://s.{{region}}.x:{}/", server.port());
+    let said = regions(&program, &names, &["--endpoint-template", &template, "-n", "2"]).exits(0);
+    let first = said.stdout.lines().nth(1).unwrap();
+    assert!(first.contains("us-east-1") && first.contains("wait.closed"), "{}", said.stdout);
+}
+
+#[test]
+fn ctrl_c_shows_what_there_is() {
+    let program = Program::new();
+    // One region answers; the others wait for a name.
+    let names = DnsServer::start(|asked| {
+        if asked.name.contains("us-east-1") {
+            return vec![Says::Addresses(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]).now()];
+        }
+        vec![Says::Code(ResponseCode::NXDomain).after(Duration::from_secs(20))]
+    });
+    let server = server();
+    let template = format!("http://s.{{region}}.x:{}/", server.port());
+    let dns = names.address.to_string();
+    let words = [
+        "regions",
+        "--dns-servers",
+        &dns,
+        "--endpoint-template",
+        &template,
+        "-c",
+        "36",
+        "-n",
+        "1",
+        "--save",
+        "run.jsonl",
+        "--connect-timeout",
+        "60",
+    ];
+    let running = program.start(&words);
+    eventually("every region is asked", || names.asked().len() >= 36);
+    running.interrupt();
+    let said = running.end().exits(130);
+    assert_eq!(said.stdout.lines().count(), 37, "{}", said.stdout);
+    assert!(said.stdout.contains("not asked"), "{}", said.stdout);
+}
+
+#[test]
+fn what_means_nothing_is_refused_before_anything_is_asked() {
+    let (program, names) = (Program::new(), names(&[]));
+    for (words, expect) in [
+        (&["--endpoint-template", "https://h/"][..], "--endpoint-template: expected a URL with {region} in it"),
+        (
+            &["--endpoint-template", "https://{regoin}/"],
+            "expected one of {service}, {region}, {dns_suffix}, {dualstack_suffix} in braces, got {regoin}",
+        ),
+        (&["--partition", "aws-ch"], "--partition: expected one of aws, aws-cn"),
+        (&["--service", "a/b"], "--service: expected a service such as dynamodb, got \"a/b\""),
+        (&["-n", "0"], "-n: expected a number from 1 on, got \"0\""),
+        (&["--reuse"], "--reuse cannot be used with regions"),
+    ] {
+        let said = regions(&program, &names, words).exits(2);
+        assert!(said.stderr.contains(expect) && said.stdout.is_empty(), "{words:?}: {}", said.stderr);
+    }
+    assert_eq!(names.asked().len(), 0);
+}
+
+#[test]
+#[ignore = "needs network namespaces"]
+fn in_the_lab_regions_stand_in_the_order_of_their_distance() {
+    let program = Program::new();
+    let wirefall = env!("CARGO_BIN_EXE_wirefall");
+    let words = [
+        "lab",
+        "--distance",
+        "--",
+        wirefall,
+        "regions",
+        "--endpoint-template",
+        "https://ec2.{region}.lab.test/",
+        "-n",
+        "3",
+        "-c",
+        "2",
+        "--format",
+        "json",
+    ];
+    let said = program.run(&words).exits(0);
+    let summary = said.json();
+    let targets = summary["targets"].as_array().unwrap();
+    let reached: Vec<(&str, f64)> = targets
+        .iter()
+        .filter(|target| target["failures"] == 0)
+        .map(|target| (target["name"].as_str().unwrap(), target["phases"]["connect"]["p50_ns"].as_f64().unwrap() / 1e6))
+        .collect();
+    let names: Vec<&str> = reached.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["us-east-1", "us-west-2", "eu-west-1", "sa-east-1", "ap-northeast-1", "ap-southeast-2"]);
+    for ((name, connect), least) in reached.iter().zip([16.0, 70.0, 85.0, 120.0, 160.0, 200.0]) {
+        assert!(*connect >= least, "{name}: {connect} ms");
+    }
+    assert_eq!(targets.len(), 36);
+}
