@@ -4,8 +4,8 @@
 //! n bytes covers every n-th byte, so only those are looked at, and most of a line is not. A run that is as long as some id is
 //! hashed and looked up.
 //!
-//! Invariant: no false "no". Escapes before an id (`%20`, `\n`, `\u003d`) lend it letters that are not its own: it is looked for
-//! without them too. A false "yes" costs a parse.
+//! Invariant: no false "no". Escapes before an id (`%20`, `\n`, `\u003d`) lend it letters that are not its own: it is looked
+//! for without them too. A false "yes" costs a parse.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
