@@ -367,8 +367,8 @@ fn an_objective_is_held_against_each_trace() {
 
 #[test]
 fn ctrl_c_keeps_what_there_is_and_shows_it() {
-    let served = std::sync::Arc::new(AtomicUsize::new(0));
-    let count = std::sync::Arc::clone(&served);
+    let answered = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&answered);
     // From the ninth request on, nobody is answered.
     let server = Server::start(move |mut peer, _| {
         while peer.request().is_some() {
@@ -381,7 +381,7 @@ fn ctrl_c_keeps_what_there_is_and_shows_it() {
     let program = Program::new();
     let [a, b] = [format!("a={}", server.url("/")), format!("b={}", server.url("/"))];
     let running = program.start(&["compare", &a, &b, "-n", "1000", "--save", "run.jsonl", "--format", "json"]);
-    eventually("nine requests", || served.load(Ordering::SeqCst) >= 9);
+    eventually("nine requests", || answered.load(Ordering::SeqCst) >= 9);
     running.interrupt();
     let said = running.end().exits(130);
     // The request under way says nothing of its target: it is neither saved nor counted.

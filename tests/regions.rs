@@ -1,7 +1,5 @@
 //! `wirefall regions` against names and addresses of this machine alone, and against the lab at a distance.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
-
 mod support;
 
 use std::net::{IpAddr, Ipv4Addr};

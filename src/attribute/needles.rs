@@ -4,8 +4,8 @@
 //! n bytes covers every n-th byte, so only those are looked at, and most of a line is not. A run that is as long as some id is
 //! hashed and looked up.
 //!
-//! Invariant: no false "no". Escapes before an id (`%20`, `\n`, `=`) lend it letters that are not its own: it is looked for
-//! without them too. A false "yes" costs a parse.
+//! Invariant: no false "no". Escapes before an id (`%20`, `\n`, `\u003d`) lend it letters that are not its own: it is looked
+//! for without them too. A false "yes" costs a parse.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -92,8 +92,8 @@ impl Needles {
         match start.checked_sub(1).and_then(|before| line.get(before)) {
             // %20, and %2520 where that was encoded again.
             Some(b'%') => known(2) || known(4),
-            // \n, and \u003d.
-            Some(b'\\') => known(1) || known(5),
+            // \n, \x22 and \u003d.
+            Some(b'\\') => known(1) || known(3) || known(5),
             _ => false,
         }
     }
@@ -173,6 +173,7 @@ mod tests {
             (format!("wirefall/0.1.0%2520trace/x%2520{ID}"), true),
             (format!(r"END\n{ID}\tx"), true),
             (format!(r"Root\u003d{ID}"), true),
+            (format!(r#""an \x22agent\x22 \x20{ID}""#), true),
             (format!("x{ID}"), false),
             (format!("{ID}x"), false),
             (ID.replace('c', "d"), false),

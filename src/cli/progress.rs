@@ -8,8 +8,10 @@ use super::console::Console;
 use crate::probe::clock;
 use crate::time::{Monotonic, Nanos, Timestamp};
 
-/// Columns of the bar.
-const BAR: usize = 24;
+/// Columns of the bar. All together stay within the 80 of a small terminal: a line that wraps is not taken away whole.
+const BAR: usize = 20;
+/// Columns of what the last step was about.
+const LABEL: usize = 16;
 
 /// The line.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ fn line(done: usize, all: usize, took: Nanos, what: &str) -> String {
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     };
-    let what: String = what.chars().filter(|letter| !letter.is_control()).take(BAR).collect();
+    let what: String = what.chars().filter(|letter| !letter.is_control()).take(LABEL).collect();
     format!("[{bar}] {done} of {all}, {left} left  {what}")
 }
 
@@ -82,11 +84,11 @@ mod tests {
     fn the_time_left_is_that_of_the_steps_so_far() {
         let bar = |filled: usize| format!("[{}{}]", "#".repeat(filled), "-".repeat(BAR - filled));
         for (done, all, millis, expect) in [
-            (1, 4, 1_000, format!("{} 1 of 4, 3 s left  ec2", bar(6))),
-            (4, 4, 1_000, format!("{} 4 of 4, 0 s left  ec2", bar(24))),
+            (1, 4, 1_000, format!("{} 1 of 4, 3 s left  ec2", bar(5))),
+            (4, 4, 1_000, format!("{} 4 of 4, 0 s left  ec2", bar(20))),
             (1, 100, 1_500, format!("{} 1 of 100, 2 min 29 s left  ec2", bar(0))),
             (1, 100_000, 1_000, format!("{} 1 of 100000, 27 h 46 min left  ec2", bar(0))),
-            (0, 0, 0, format!("{} 0 of 0, 0 s left  ec2", bar(24))),
+            (0, 0, 0, format!("{} 0 of 0, 0 s left  ec2", bar(20))),
         ] {
             assert_eq!(line(done, all, Nanos::from_millis(millis), "e\x1bc2"), expect);
         }

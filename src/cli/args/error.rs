@@ -76,17 +76,8 @@ pub enum ValueError {
     #[error(transparent)]
     Location(#[from] LocationError),
     /// A target that its file does not have.
-    #[error("expected a URL or a name in {file} ({names}), got {word:?}{}", meant.as_deref().map_or(String::new(), |meant| format!("; perhaps {meant}")))]
-    NotInFile {
-        /// The word.
-        word: String,
-        /// The file.
-        file: String,
-        /// All of its names.
-        names: String,
-        /// The one that was perhaps meant.
-        meant: Option<String>,
-    },
+    #[error(transparent)]
+    NotInFile(#[from] Box<NotInFile>),
     /// A name that nothing has.
     #[error("expected one of {known}, got {got:?}")]
     NoSuchName {
@@ -97,7 +88,7 @@ pub enum ValueError {
     },
     /// `--targets`.
     #[error(transparent)]
-    Catalogue(#[from] CatalogueError),
+    Catalogue(#[from] Box<CatalogueError>),
     /// `-X`.
     #[error(transparent)]
     Method(#[from] MethodError),
@@ -140,6 +131,20 @@ pub enum ValueError {
     /// `--chart` and `chart -o`.
     #[error(transparent)]
     ChartFile(#[from] UnknownFormat),
+}
+
+/// A word that is neither a URL nor a name in the file of `--targets`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a URL or a name in {file} ({names}), got {word:?}{}", meant.as_deref().map_or(String::new(), |meant| format!("; perhaps {meant}")))]
+pub struct NotInFile {
+    /// The word.
+    pub word: String,
+    /// The file.
+    pub file: String,
+    /// All of its names.
+    pub names: String,
+    /// The one that was perhaps meant.
+    pub meant: Option<String>,
 }
 
 /// Says which flag a value came from.

@@ -32,7 +32,7 @@ mod shell;
 pub use body::{BodyArgs, BodyPart, BodySource};
 pub use compare::{CompareOutput, Comparison, Judgement, Live, RunSource, RunsBy, SavedRun, SummaryFormat};
 pub use environment::Environment;
-pub use error::{ArgsError, ValueError};
+pub use error::{ArgsError, NotInFile, ValueError};
 pub use flags::{
     AttributeArgs, ChartArgs, ChartKind, ClientArgs, Command, CompareArgs, CompletionsArgs, DemoArgs, LabArgs,
     PcapArgs, RegionsArgs, SideRule, TargetArgs, TraceArgs,

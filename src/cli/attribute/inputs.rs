@@ -21,6 +21,8 @@ use crate::probe::Interrupt;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Compressed bytes asked for at once.
 const REFILL: usize = 128 << 10;
+/// How late Ctrl-C is seen where nothing comes, in milliseconds.
+const NOTICED_WITHIN: u8 = 50;
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,11 +86,10 @@ impl Read for Watched<'_> {
             if self.interrupt.requested() {
                 return Ok(0);
             }
-            // A read that a signal comes into is begun again by the system; a poll is not.
             let mut ready = [PollFd::new(self.source.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut ready, PollTimeout::NONE) {
+            match poll(&mut ready, PollTimeout::from(NOTICED_WITHIN)) {
+                Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => break self.source.read(buffer)?,
-                Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
         };

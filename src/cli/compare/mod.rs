@@ -5,27 +5,36 @@
 mod live;
 mod saved;
 
+use std::collections::BTreeSet;
+
 use super::args::{CompareArgs, CompareOutput, Comparison, Judgement, ProcessInputs, Verbosity};
 use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
 use super::{CommandError, drawing, exit, summary};
+use crate::probe::Interrupt;
 use crate::stats::{Baseline, Group, Settings, TargetSummary, summarise};
-use crate::trace::{Trace, UNEXPECTED_STATUS};
+use crate::trace::{Trace, TraceId};
 
 pub(super) fn run(args: CompareArgs, console: &mut Console) -> Result<u8, CommandError> {
     let (comparison, judgement, output) = args.resolve(console.environment(), &ProcessInputs)?;
     if output.verbosity == Verbosity::Silent {
         console.be_quiet();
     }
-    let interrupt = catch_interrupts()?;
     let mut ending = Ending::default();
     match comparison {
-        Comparison::Live(live) => live::run(&live, &judgement, &output, &interrupt, &mut ending, console)?,
-        Comparison::Saved(runs) => saved::run(&runs, &judgement, &output, &mut ending, console)?,
+        Comparison::Live(live) => {
+            let interrupt = catch_interrupts()?;
+            live::run(&live, &judgement, &output, &interrupt, &mut ending, console)?;
+            Ok(ending.exit_code(&interrupt))
+        }
+        // Nothing is lost where reading is ended at once.
+        Comparison::Saved(runs) => {
+            saved::run(&runs, &judgement, &output, &mut ending, console)?;
+            Ok(ending.exit_code(&Interrupt::new()))
+        }
     }
-    Ok(ending.exit_code(&interrupt))
 }
 
 /// Summarises, prints, judges: what asking and reading end with.
@@ -53,20 +62,21 @@ fn conclude(
     Ok(())
 }
 
-/// What it means that no request to a target succeeded: the failure that occurs most, the first of those where several do.
-fn verdict<'t>(name: &str, traces: impl IntoIterator<Item = &'t Trace>) -> Verdict {
+/// What it means that no request to a target succeeded: the failure that occurs most, the first of those where several do. A
+/// redirect that was followed is no success: what it led to may be one.
+fn verdict<'t>(name: &str, traces: impl Iterator<Item = &'t Trace> + Clone) -> Verdict {
+    let led_on: BTreeSet<TraceId> = traces.clone().filter_map(|trace| trace.subject.redirected_from).collect();
     let (mut requests, mut failures) = (0_u64, Vec::<(&'static str, u8, u64)>::new());
-    for trace in traces {
+    for trace in traces.filter(|trace| !led_on.contains(&trace.subject.trace_id)) {
         requests += 1;
         let Some(failure) = trace.failure_name() else { return Verdict { exit_code: 0, message: None } };
-        match failures.iter_mut().find(|(known, _, _)| *known == failure) {
-            Some((_, _, count)) => *count += 1,
-            None => {
-                let status = trace.failure().map(|failure| failure.code.exit_status());
-                debug_assert!(status.is_some() || failure == UNEXPECTED_STATUS);
-                failures.push((failure, status.unwrap_or(exit::HTTP_STATUS), 1));
-            }
+        if let Some((_, _, count)) = failures.iter_mut().find(|(known, _, _)| *known == failure) {
+            *count += 1;
+            continue;
         }
+        // Without a failure, it is the status that nobody expected.
+        let exit_code = trace.failure().map_or(exit::HTTP_STATUS, |failure| failure.code.exit_status());
+        failures.push((failure, exit_code, 1));
     }
     let Some((code, exit_code, count)) = failures.into_iter().rev().max_by_key(|(_, _, count)| *count) else {
         return Verdict { exit_code: 0, message: None };

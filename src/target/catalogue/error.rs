@@ -101,8 +101,7 @@ impl Source<'_> {
 
     /// The line of a byte, counted from 1.
     pub(super) fn line(self, at: usize) -> usize {
-        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1
     }
 
     pub(super) fn syntax(self, error: &toml::de::Error) -> CatalogueError {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::request::Template;
-use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
+use crate::cli::args::error::{ArgsError, NotInFile, OfFlag, ValueError};
 use crate::cli::args::flags::TargetArgs;
 use crate::cli::args::{Inputs, body};
 use crate::target::{Catalogue, Entry, Location, Role, Target};
@@ -47,7 +47,7 @@ fn read(path: &Path, inputs: &dyn Inputs) -> Result<Catalogue, ArgsError> {
     let name = path.display().to_string();
     let bytes = body::read(TARGETS, &name, inputs)?;
     let text = String::from_utf8(bytes).map_err(|_| ValueError::Secret("a file in UTF-8")).of(TARGETS)?;
-    Catalogue::parse(&text, &name).of(TARGETS)
+    Catalogue::parse(&text, &name).map_err(Box::new).of(TARGETS)
 }
 
 /// A word that is a name in the file, or a URL. Where there is a file, a word that could only be the name of a host without a
@@ -61,7 +61,7 @@ fn wanted<'c>(word: &str, file: Option<&'c (Catalogue, &Path)>) -> Result<Wanted
             let names = catalogue.entries().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ");
             let meant = catalogue.closest(word).map(str::to_owned);
             let file = path.display().to_string();
-            Err(ValueError::NotInFile { word: word.to_owned(), file, names, meant }).of("TARGET")
+            Err(Box::new(NotInFile { word: word.to_owned(), file, names, meant })).of("TARGET")
         }
     }
 }
