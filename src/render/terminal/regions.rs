@@ -98,12 +98,12 @@ ms                                       connect      min      max  of
         assert_eq!(
             table(44, RegionColumns::Phases),
             "\
-ms                         connect   total
-1 us-east-1  US East (N.~   16.000  61.000
-2 sa-east-1  South Ameri~  120.000       -
-  eu-west-1  Europe (Ire~  dns.nxdomain: no~
-  me-west-1  Middle East~  no endpoint
-  us-west-2  US West (Or~  not asked
+ms             connect   total
+1 us-east-1     16.000  61.000
+2 sa-east-1    120.000       -  tls.timeout
+  eu-west-1    dns.nxdomain: no such name
+  me-west-1    no endpoint
+  us-west-2    not asked
 "
         );
     }
