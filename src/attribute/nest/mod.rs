@@ -41,7 +41,8 @@ pub(super) struct Nested {
     pub(super) rejected: Vec<Rejected>,
 }
 
-/// Splits the wait. `answered` is a layer that is known to have answered by itself: behind it, nobody was asked. Without a complete wait there is nothing to split: a request that failed has no end to its wait.
+/// Splits the wait. Without a complete one there is nothing to split: a request that failed has no end to its wait. `answered`
+/// is a layer that is known to have answered by itself: behind it, nobody was asked.
 pub(super) fn nest(trace: &Trace, mut statements: Vec<Statement>, answered: Option<&Layer>) -> Nested {
     let Some(wait) = Wait::of(trace) else { return Nested::default() };
     let all = Chain::of(trace, &statements);
