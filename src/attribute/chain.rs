@@ -15,7 +15,8 @@ pub(super) struct Chain(Vec<Layer>);
 impl Chain {
     pub(super) fn of(trace: &Trace, statements: &[Statement]) -> Self {
         let path = trace.subject.path.iter().flat_map(LayerPath::layers);
-        let mut chain = Self(path.map(|name| Layer::from(name.to_owned()).whole()).collect());
+        let path = path.map(|name| Layer::from(name.to_owned()).whole()).filter(|layer| !is_computed(layer));
+        let mut chain = Self(path.collect());
         let depth = |layer: &Layer| {
             let of_layer = statements.iter().filter(|statement| statement.says.clock() == *layer);
             of_layer.filter_map(|statement| statement.record.as_ref()?.depth).min()
@@ -25,7 +26,7 @@ impl Chain {
         let mut found: Vec<Layer> =
             stated.map(|statement| statement.says.clock()).chain(seen.map(|passed| passed.layer.whole())).collect();
         found.sort_by_key(|layer| depth(layer).unwrap_or(0));
-        for layer in found {
+        for layer in found.into_iter().filter(|layer| !is_computed(layer)) {
             chain.insert(layer, &depth);
         }
         chain
@@ -60,6 +61,14 @@ impl Chain {
         let place = self.0.iter().position(|other| other == layer);
         place.map_or(&[], |place| &self.0[place + 1..])
     }
+}
+
+/// What is no station on the way, but what is left when all else is known.
+pub(super) const fn is_computed(layer: &Layer) -> bool {
+    matches!(
+        layer,
+        Layer::Network | Layer::Retransmission | Layer::CloudFrontOrigin | Layer::LambdaInvoke | Layer::Unattributed
+    )
 }
 
 const fn rank(layer: &Layer) -> u8 {

@@ -28,7 +28,7 @@ mod frames;
 mod sift;
 mod spread;
 
-use super::chain::Chain;
+use super::chain::{Chain, is_computed};
 use super::statement::{Says, Statement};
 use crate::event::{Evidence, Phase};
 use crate::time::Nanos;
@@ -41,7 +41,8 @@ pub(super) struct Nested {
     pub(super) rejected: Vec<Rejected>,
 }
 
-/// Splits the wait. `answered` is a layer that is known to have answered by itself: behind it, nobody was asked. Without a complete wait there is nothing to split: a request that failed has no end to its wait.
+/// Splits the wait. Without a complete one there is nothing to split: a request that failed has no end to its wait. `answered`
+/// is a layer that is known to have answered by itself: behind it, nobody was asked.
 pub(super) fn nest(trace: &Trace, mut statements: Vec<Statement>, answered: Option<&Layer>) -> Nested {
     let Some(wait) = Wait::of(trace) else { return Nested::default() };
     let all = Chain::of(trace, &statements);
@@ -63,11 +64,9 @@ pub(super) fn nest(trace: &Trace, mut statements: Vec<Statement>, answered: Opti
 
 /// Whether this is about a layer of the chain, and none of those that only what is left can be.
 fn is_of(chain: &Chain, says: &Says) -> bool {
-    let computed =
-        [Layer::Network, Layer::Retransmission, Layer::CloudFrontOrigin, Layer::LambdaInvoke, Layer::Unattributed];
     match says {
         Says::Inclusive(layer) | Says::Behind(layer) | Says::Part(layer) => {
-            !computed.contains(layer) && chain.layers().contains(&layer.whole())
+            !is_computed(layer) && chain.layers().contains(&layer.whole())
         }
         Says::Innermost => true,
     }
