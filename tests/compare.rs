@@ -160,7 +160,11 @@ fn a_comparison_is_a_table_a_picture_and_rows_too() {
     let (json, jsonl) = (printed("json"), printed("jsonl"));
     assert_eq!(jsonl.lines().count(), 1);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), serde_json::from_str::<Value>(&jsonl).unwrap());
-    assert!(printed("pretty").contains('a'));
+    let pretty = printed("pretty");
+    for line in ["a  5 requests · 200 ×5", "  a            5 ", "differences of medians, with their 95 % interval, ms"]
+    {
+        assert!(pretty.contains(line), "{line:?} is not in\n{pretty}");
+    }
 }
 
 /// A server that keeps connections, and takes so long to answer.

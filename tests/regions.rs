@@ -152,6 +152,11 @@ fn what_means_nothing_is_refused_before_anything_is_asked() {
         (&["--service", "a/b"], "--service: expected a service such as dynamodb, got \"a/b\""),
         (&["-n", "0"], "-n: expected a number from 1 on, got \"0\""),
         (&["--reuse"], "--reuse cannot be used with regions"),
+        (
+            &["-x", "127.0.0.1:9"],
+            "a proxy (-x, or a variable such as https_proxy) cannot be used with regions: all regions would be as far as the proxy",
+        ),
+        (&["--unix-socket", "/s"], "--unix-socket cannot be used with regions"),
     ] {
         let said = regions(&program, &names, words).exits(2);
         assert!(said.stderr.contains(expect) && said.stdout.is_empty(), "{words:?}: {}", said.stderr);

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::probe::{Interrupt, Probe, Traced};
+use crate::schedule::interleaved;
 use crate::target::{Repeat, Target};
 use crate::trace::FailureCode;
 
@@ -29,6 +30,35 @@ pub(super) enum Purpose {
     WarmUp,
     /// To be counted.
     Count,
+}
+
+/// How often each target is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rounds {
+    /// First, to warm up.
+    pub(super) warmup: usize,
+    /// Then, to be counted.
+    pub(super) counted: usize,
+}
+
+impl Rounds {
+    /// All requests to so many targets, rounds interleaved in the random order that the seed gives.
+    pub(super) fn turns(self, targets: usize, seed: u64) -> impl Iterator<Item = Turn> {
+        let warmups = targets.saturating_mul(self.warmup);
+        interleaved(targets, self.each(), seed).enumerate().map(move |(number, target)| {
+            let purpose = if number < warmups { Purpose::WarmUp } else { Purpose::Count };
+            Turn { target, purpose }
+        })
+    }
+
+    /// How many requests that is; as many as can be counted, where somebody wants more.
+    pub(super) fn requests(self, targets: usize) -> usize {
+        targets.saturating_mul(self.each())
+    }
+
+    fn each(self) -> usize {
+        self.warmup.saturating_add(self.counted)
+    }
 }
 
 /// How the requests to one target are made.
@@ -106,4 +136,21 @@ fn work(probe: &Probe<'_>, target: &Target, repeat: Repeat, orders: &Receiver<Tu
 fn was_interrupted(traced: &Traced) -> bool {
     let code = traced.traces.last().and_then(|trace| trace.failure()).map(|failure| failure.code);
     code == Some(FailureCode::ClientInterrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warm_ups_come_first_and_endless_rounds_are_no_overflow() {
+        let turns: Vec<Turn> = Rounds { warmup: 1, counted: 2 }.turns(2, 7).collect();
+        let purposes: Vec<Purpose> = turns.iter().map(|turn| turn.purpose).collect();
+        assert_eq!((&purposes[..2], &purposes[2..]), (&[Purpose::WarmUp; 2][..], &[Purpose::Count; 4][..]));
+        for pair in turns.chunks(2) {
+            assert_eq!(pair[0].target + pair[1].target, 1, "{turns:?}");
+        }
+        let endless = Rounds { warmup: 1, counted: usize::MAX };
+        assert_eq!((endless.requests(3), endless.turns(3, 7).take(4).count()), (usize::MAX, 4));
+    }
 }

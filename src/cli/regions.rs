@@ -12,7 +12,7 @@ use super::capture::{self, Wish};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
-use super::measure::{Manner, Purpose, Turn, measure};
+use super::measure::{Manner, Purpose, Rounds, Turn, measure};
 use super::outlet::append;
 use super::progress::Progress;
 use super::{CommandError, drawing, summary};
@@ -20,7 +20,6 @@ use crate::capture::Depth;
 use crate::probe::{Interrupt, Probe};
 use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
 use crate::render::{json, terminal};
-use crate::schedule::interleaved;
 use crate::stats::{Baseline, Measure, Row, Sample, Settings, Stats, Summary, TargetSummary, grouped, summarise};
 use crate::target::{Region, Repeat};
 use crate::time::Nanos;
@@ -68,11 +67,9 @@ fn ask(
 ) -> Vec<Trace> {
     let targets = &survey.plan.targets;
     let given_up = RefCell::new(BTreeSet::new());
-    let turns = interleaved(targets.len(), 1 + survey.requests, seed()).enumerate().map(|(number, target)| {
-        let purpose = if number < targets.len() { Purpose::WarmUp } else { Purpose::Count };
-        Turn { target, purpose }
-    });
-    let mut progress = Progress::of(targets.len() * (1 + survey.requests));
+    let rounds = Rounds { warmup: 1, counted: survey.requests };
+    let turns = rounds.turns(targets.len(), seed());
+    let mut progress = Progress::of(rounds.requests(targets.len()));
     let mut traces: Vec<Trace> = Vec::new();
     let is_wanted = |turn: Turn| !given_up.borrow().contains(&turn.target);
     let manner = Manner { repeat: Repeat::Cold, at_once: survey.at_once };

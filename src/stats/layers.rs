@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::Interval;
-use super::summarise::Measured;
+use super::summarise::{LEAST, Measured};
 use super::verdict::compare;
 use super::{Confidence, Measure, Row, Sample, Settings, SignedNanos, Verdict};
 use crate::target::LayerPath;
@@ -19,8 +19,6 @@ use crate::trace::Phase;
 
 /// The tag that may differ between two paths.
 const DESCRIBES_PATH: &str = "path";
-/// Fewer lengths have no interval.
-const LEAST: usize = 2;
 
 /// The cost of one layer: the difference of the waits of two paths, of which one is the other with this layer put in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +76,15 @@ pub enum LayerNote {
         /// The layer.
         layer: String,
     },
+    /// Two paths differ in just this layer, but one of the two has too few whole responses for an interval.
+    TooFew {
+        /// The layer.
+        layer: String,
+        /// The row whose path has it.
+        with: Row,
+        /// The row whose path lacks it.
+        without: Row,
+    },
     /// The row's only neighbour without the layer differs from it in more than the layer, so that the two were not compared.
     Elsewhere {
         /// The layer.
@@ -97,31 +104,22 @@ pub(super) fn by_difference(measured: &[Measured<'_>], settings: &Settings) -> (
     let (mut costs, mut notes) = (Vec::new(), graph.same_paths());
     for layer in graph.layers() {
         let mut pairs: Vec<(&Node<'_>, LayerDifference)> = Vec::new();
-        let mut elsewhere = Vec::new();
+        let mut not_compared = Vec::new();
         for with in &graph.nodes {
             let Some(shorter) = with.path_without(layer) else { continue };
             let neighbours = || graph.nodes.iter().filter(|other| other.is_beside(with) && other.layers() == shorter);
             let before = pairs.len();
-            pairs.extend(
-                neighbours()
-                    .filter(|without| with.differing_tag(without).is_none())
-                    .filter_map(|without| Some((with, cost(layer, with, without, settings)?))),
-            );
+            let alike = || neighbours().filter(|without| with.differing_tag(without).is_none());
+            pairs.extend(alike().filter_map(|without| Some((with, cost(layer, with, without, settings)?))));
             if pairs.len() == before {
-                elsewhere.extend(neighbours().find_map(|without| {
-                    Some(LayerNote::Elsewhere {
-                        layer: layer.to_owned(),
-                        with: with.row().clone(),
-                        without: without.row().clone(),
-                        tag: with.differing_tag(without)?.to_owned(),
-                    })
-                }));
+                let nearest = alike().chain(neighbours()).next();
+                not_compared.extend(nearest.map(|without| why_not(layer, with, without)));
             }
         }
-        if pairs.is_empty() && elsewhere.is_empty() {
+        if pairs.is_empty() && not_compared.is_empty() {
             notes.push(graph.missing(layer));
         }
-        notes.append(&mut elsewhere);
+        notes.append(&mut not_compared);
         if disagree(&pairs) {
             notes.push(LayerNote::Disagreeing { layer: layer.to_owned() });
         }
@@ -146,6 +144,16 @@ fn cost(layer: &str, with: &Node<'_>, without: &Node<'_>, settings: &Settings) -
         p_value: comparison.p_value,
         verdict: comparison.finding(comparison.p_value, settings).verdict,
     })
+}
+
+/// Why two neighbours were not compared.
+fn why_not(layer: &str, with: &Node<'_>, without: &Node<'_>) -> LayerNote {
+    let tag = with.differing_tag(without).map(str::to_owned);
+    let (layer, with, without) = (layer.to_owned(), with.row().clone(), without.row().clone());
+    match tag {
+        Some(tag) => LayerNote::Elsewhere { layer, with, without, tag },
+        None => LayerNote::TooFew { layer, with, without },
+    }
 }
 
 /// Whether two pairs at the same place have intervals without a common difference.

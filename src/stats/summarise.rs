@@ -12,7 +12,7 @@ use crate::time::{Nanos, Realtime, Timestamp};
 use crate::trace::Trace;
 
 /// Fewer lengths have no interval.
-const LEAST: usize = 2;
+pub(super) const LEAST: usize = 2;
 
 /// What groups are compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -171,9 +171,8 @@ pub struct Difference {
     /// With [`Verdict::Same`]: no difference beyond this fits the interval.
     #[serde(rename = "within_ns", default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Nanos>,
-    /// How many more requests of each of the two a clear verdict would need, roughly, if the medians stay where they are: with
-    /// [`Verdict::Unclear`], and with [`Verdict::Same`] where one of interval and rank test says otherwise. `None` where no number of
-    /// requests would help.
+    /// With [`Verdict::Unclear`]: how many more requests of each of the two a verdict would need, roughly, if the medians stay where
+    /// they are; `None` where no number of requests would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<u64>,
 }

@@ -319,6 +319,18 @@ fn layers_are_compared_in_one_place_only() {
     );
 }
 
+#[test]
+fn a_path_that_failed_is_not_one_that_is_missing() {
+    let mut traces = noisy(&Specimen { path: Some("elb,ec2"), ..of("elb") }, &NEAR, 0.1, 6, 1);
+    let failed = Specimen { id: 50, path: Some("ec2"), failure: Some("connect.refused"), ..of("ec2") };
+    traces.extend([trace(&failed), trace(&Specimen { id: 51, ..failed })]);
+    let summary = summary(&traces, &Baseline::Absent);
+    assert_eq!(summary.layers, []);
+    let row = |name: &str| summary.targets.iter().find(|target| target.row.name == name).unwrap().row.clone();
+    let too_few = LayerNote::TooFew { layer: "elb".to_owned(), with: row("elb"), without: row("ec2") };
+    assert_eq!(summary.layer_notes, [too_few, LayerNote::Answers { layer: "ec2".to_owned() }]);
+}
+
 prop_compose! {
     fn any_specimen()(
         name in 0_usize..3, vantage in 0_usize..3, reused in any::<bool>(), path in 0_usize..4, failed in 0_u8..4, from in 0_u32..9,
@@ -369,6 +381,7 @@ proptest! {
             prop_assert!(one.low <= one.median && one.median <= one.high);
             prop_assert!((0.0..=1.0).contains(&one.p_value) && one.p_value <= one.p_adjusted);
             prop_assert_eq!(one.within.is_some(), one.verdict == Verdict::Same);
+            prop_assert!(one.more.is_none() || one.verdict == Verdict::Unclear, "{:?} and yet {:?} more", one.verdict, one.more);
         }
     }
 }

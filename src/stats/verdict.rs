@@ -11,7 +11,8 @@
 //!   legs of a right angle, and at least [`INDISTINCT`]. "The same" then means: whatever the difference is, it is smaller than what two requests differ by anyway.
 //!   Thirty requests of each are enough for that whatever the noise is, because interval and spread grow with it alike; ten mostly are
 //!   not. Whoever wants to know more exactly chooses a tolerance, and gets as an answer how many requests it takes.
-//! - Else **unclear**. With fewer than [`LEAST`] requests on either side nothing is called the same.
+//! - Else **unclear**, with how many more requests would tell. With fewer than [`LEAST`] requests on either side nothing is called
+//!   the same.
 //!
 //! Of a hundred comparisons of a target with itself, 30 requests each, about 97 say "the same" of every phase (the tests count).
 
@@ -100,17 +101,16 @@ impl Comparison {
         let reach = Nanos::new(self.interval.reach());
         let enough = self.size >= LEAST;
         let ranks_differ = p_adjusted < settings.confidence.level();
-        let same = |more| Finding { verdict: Verdict::Same, within: Some(reach), more };
+        let same = Finding { verdict: Verdict::Same, within: Some(reach), more: None };
         if enough && reach <= self.negligible {
-            return same(None);
+            return same;
         }
         if self.interval.leaves_out_zero() && ranks_differ {
             let verdict = if self.interval.low.get() > 0 { Verdict::Slower } else { Verdict::Faster };
             return Finding { verdict, within: None, more: None };
         }
         if enough && reach <= self.tolerance {
-            let leans = self.interval.leaves_out_zero() || ranks_differ;
-            return same(if leans { self.more_to_differ() } else { None });
+            return same;
         }
         let more = [self.more_to_differ(), self.more_to_be_same()].into_iter().flatten().min();
         Finding { verdict: Verdict::Unclear, within: None, more }

@@ -6,12 +6,11 @@ use crate::cli::args::{CompareOutput, Judgement, Live, PacketList};
 use crate::cli::capture::{self, Wish};
 use crate::cli::console::Console;
 use crate::cli::ending::Ending;
-use crate::cli::measure::{Manner, Purpose, Turn, measure};
+use crate::cli::measure::{Manner, Purpose, Rounds, Turn, measure};
 use crate::cli::outlet::append;
 use crate::cli::progress::Progress;
 use crate::probe::{Interrupt, Probe};
 use crate::render::json;
-use crate::schedule::interleaved;
 use crate::stats::{Baseline, Settings, grouped};
 use crate::target::{Repeat, Target};
 use crate::trace::{Trace, redact_url};
@@ -41,25 +40,21 @@ pub(super) fn run(
     if let Some(capture) = &captured {
         capture::report_losses(capture, console);
     }
-    let of = |index: usize| traces.iter().filter(move |(target, _)| *target == index).map(|(_, trace)| trace);
-    for (index, target) in plan.targets.iter().enumerate() {
-        ending.judge(console, &super::verdict(&name(target), of(index)));
+    for (target, own) in plan.targets.iter().zip(&traces) {
+        ending.judge(console, &super::verdict(&name(target), own.iter()));
         if live.repeat == Repeat::ColdThenWarm {
-            console.note(&reconnections(&name(target), of(index)));
+            console.note(&reconnections(&name(target), own.iter()));
         }
     }
-    // In the order of the targets, not in that of the requests.
-    let mut in_order: Vec<&(usize, Trace)> = traces.iter().collect();
-    in_order.sort_by_key(|(target, _)| *target);
-    let in_order: Vec<Trace> = in_order.into_iter().map(|(_, trace)| trace.clone()).collect();
-    let of_baseline: Vec<Trace> = of(live.baseline).take(1).cloned().collect();
-    let baseline = grouped(&of_baseline).into_iter().next();
+    let of_baseline = traces.get(live.baseline).and_then(|own| own.get(..1)).unwrap_or_default();
+    let baseline = grouped(of_baseline).into_iter().next();
     let baseline = baseline.map_or(Baseline::Absent, |group| Baseline::Target(group.row.name));
     let settings = Settings { seed, ..judgement.settings };
+    let in_order: Vec<Trace> = traces.into_iter().flatten().collect();
     super::conclude(&grouped(&in_order), &baseline, &settings, judgement, output, ending, console)
 }
 
-/// Every trace that counts, with the place of its target, as they ended.
+/// Every trace that counts, for each target as they ended.
 fn ask(
     live: &Live,
     seed: u64,
@@ -68,15 +63,12 @@ fn ask(
     interrupt: &Interrupt,
     ending: &mut Ending,
     console: &mut Console,
-) -> Vec<(usize, Trace)> {
+) -> Vec<Vec<Trace>> {
     let targets = &live.plan.targets;
-    let warmups = targets.len() * live.warmup;
-    let turns = interleaved(targets.len(), live.warmup + live.requests, seed).enumerate().map(|(number, target)| {
-        let purpose = if number < warmups { Purpose::WarmUp } else { Purpose::Count };
-        Turn { target, purpose }
-    });
-    let mut progress = Progress::of(targets.len() * (live.warmup + live.requests));
-    let mut traces: Vec<(usize, Trace)> = Vec::new();
+    let rounds = Rounds { warmup: live.warmup, counted: live.requests };
+    let turns = rounds.turns(targets.len(), seed);
+    let mut progress = Progress::of(rounds.requests(targets.len()));
+    let mut traces: Vec<Vec<Trace>> = vec![Vec::new(); targets.len()];
     let mut said: Vec<String> = Vec::new();
     let manner = Manner { repeat: live.repeat, at_once: live.at_once };
     measure(
@@ -107,7 +99,9 @@ fn ask(
                     said.push(message);
                 }
             }
-            traces.extend(traced.traces.into_iter().map(|trace| (target, trace)));
+            if let Some(own) = traces.get_mut(target) {
+                own.extend(traced.traces);
+            }
         },
     );
     progress.clear(console);

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::words::{
-    counted, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, sentence, signed, stats,
-    verdict,
+    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, sentence, signed,
+    stats, verdict,
 };
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
@@ -123,11 +123,12 @@ fn layers(summary: &Summary) -> String {
     let mut text = "\nLayers, by the difference of the waits of two paths:\n".to_owned();
     for cost in &summary.layers {
         let words = format!(
-            "{} ms ({}), {} against {}",
+            "{} ms ({}), {} against {}{}",
             signed(cost.median),
             interval(cost.low, cost.high),
             cost.with.label(),
-            cost.without.label()
+            cost.without.label(),
+            doubt(cost.verdict).map_or(String::new(), |doubt| format!(": {doubt}"))
         );
         _ = writeln!(text, "- **{}**: {}", escaped(&cost.layer), escaped(&words));
     }
@@ -178,6 +179,16 @@ mod tests {
         ] {
             assert!(text.contains(expect), "{expect:?} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_the_total_hides_and_layers_without_cost_are_said() {
+        let text = markdown(&specimens::hidden());
+        assert!(
+            text.contains("- **same**: elb is the same as ec2") && text.contains("; but wait is slower by 1.500 ms\n"),
+            "{text}"
+        );
+        assert!(text.contains(" cdn against ec2: no difference shown\n"), "{text}");
     }
 
     #[test]

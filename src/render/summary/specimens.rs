@@ -32,6 +32,22 @@ pub(super) fn compared() -> Summary {
     summarise(&grouped(&traces), &Baseline::Target("ec2".to_owned()), &Settings::default()).unwrap()
 }
 
+/// Three paths whose handshakes vary so much that their totals do not differ. The waits vary little, and one of them is longer.
+pub(super) fn hidden() -> Summary {
+    let path = |first: u32, name, path, wait: u64| {
+        (0..30_u32).map(move |index| {
+            let phases =
+                &[("tls", 20_000 + u64::from(index * 7 % 30) * 1_000), ("wait", wait + u64::from(index % 3) * 10)];
+            trace(&Specimen { id: first + index, name: Some(name), path: Some(path), phases, ..Specimen::default() })
+        })
+    };
+    let traces: Vec<Trace> = path(0, "ec2", "ec2", 18_000)
+        .chain(path(100, "elb", "elb,ec2", 19_500))
+        .chain(path(200, "cdn", "cloudfront,ec2", 18_000))
+        .collect();
+    summarise(&grouped(&traces), &Baseline::Target("ec2".to_owned()), &Settings::default()).unwrap()
+}
+
 /// One target.
 pub(super) fn alone() -> Summary {
     summarise(&grouped(&target(0, "ec2", None, 17_300.0)), &Baseline::Absent, &Settings::default()).unwrap()

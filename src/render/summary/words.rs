@@ -20,7 +20,7 @@ pub(super) fn interval(low: SignedNanos, high: SignedNanos) -> String {
     format!("{} to {}", signed(low), signed(high))
 }
 
-/// `slower`, `same within ±0.041`, `unclear: about 24 more of each`.
+/// `slower`, `same within ±0.041`, `unclear, about 24 more of each would tell`.
 pub(super) fn verdict(difference: &Difference) -> String {
     let mut words = difference.verdict.as_str().to_owned();
     if let Some(within) = difference.within {
@@ -70,13 +70,26 @@ fn conclusion(summary: &Summary, difference: &Difference) -> String {
         }
         Verdict::Same => {
             let within = difference.within.map_or(String::new(), |within| format!(" within ±{} ms", millis(within)));
-            format!("{one} is the same as {other}{within} ({range})")
+            format!("{one} is the same as {other}{within} ({range}){}", yet(summary, difference))
         }
         Verdict::Unclear => {
             let more = difference.more.map_or(String::new(), |more| format!("; about {more} more of each would tell"));
-            format!("whether {one} is slower or faster than {other} is unclear ({range}){more}")
+            format!(
+                "whether {one} is slower or faster than {other} is unclear ({range}){more}{}",
+                yet(summary, difference)
+            )
         }
     }
+}
+
+/// The phases that differ though the total does not: its noise is that of all phases together, and hides what one of them shows.
+fn yet(summary: &Summary, total: &Difference) -> String {
+    let phases = of_pair(summary, &total.row, &total.against).filter(|one| one.phase != Measure::Total);
+    let differing = phases.filter(|one| matches!(one.verdict, Verdict::Slower | Verdict::Faster));
+    let words: Vec<String> = differing
+        .map(|one| format!("{} is {} by {} ms", one.phase, one.verdict.as_str(), millis(one.median.magnitude())))
+        .collect();
+    if words.is_empty() { String::new() } else { format!("; but {}", words.join(", ")) }
 }
 
 /// The difference as a share of the baseline's median: `+12 %`.
@@ -170,6 +183,15 @@ pub(super) fn not_compared(counts: Counts, row: &Row, against: &Row) -> String {
     }
 }
 
+/// What stands beside the cost of a layer that is none, or may be none: its sign does not say so.
+pub(super) fn doubt(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Slower | Verdict::Faster => None,
+        Verdict::Same => Some("no difference shown"),
+        Verdict::Unclear => Some("unclear"),
+    }
+}
+
 /// A sentence on a layer whose cost the paths do not tell.
 pub(super) fn layer_note(note: &LayerNote) -> String {
     match note {
@@ -188,6 +210,11 @@ pub(super) fn layer_note(note: &LayerNote) -> String {
         LayerNote::Disagreeing { layer } => {
             format!("{layer}: its pairs disagree; what it costs depends on what stands beside it")
         }
+        LayerNote::TooFew { layer, with, without } => format!(
+            "{layer}: {} and {} were not compared, because one of them has too few whole responses",
+            with.label(),
+            without.label()
+        ),
         LayerNote::Elsewhere { layer, with, without, tag } => format!(
             "{layer}: {} and {} were not compared, because they differ in the tag {tag}",
             with.label(),

@@ -7,6 +7,7 @@ use super::{ClientArgs, SummaryArgs};
 /// `wirefall regions`.
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("reuse", |arg| arg.hide(true)), mut_arg("location", |arg| arg.hide(true)))]
+#[command(mut_arg("unix_socket", |arg| arg.hide(true)), mut_arg("proxy", |arg| arg.help(PROXY)))]
 #[command(mut_arg("max_redirs", |arg| arg.hide(true)), mut_arg("connect_timeout", |arg| arg.help(CONNECT_TIMEOUT)))]
 pub struct RegionsArgs {
     /// Ask the endpoints of this service [default: dynamodb]
@@ -35,5 +36,8 @@ pub struct RegionsArgs {
     #[command(flatten)]
     pub output: SummaryArgs,
 }
+
+const PROXY: &str = "With \"\", ask directly in spite of the variables http_proxy, https_proxy and all_proxy; through a proxy, all \
+                     regions would be as far as the proxy";
 
 const CONNECT_TIMEOUT: &str = "Give dns, connect and tls this long together [default: 5]";

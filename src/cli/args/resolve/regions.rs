@@ -45,6 +45,16 @@ impl RegionsArgs {
             Ok(Target { name, tags, path: None, request, resolve: Vec::new(), expect_status: None })
         };
         let plan = self.client.plan(asked.iter().map(target).collect::<Result<_, ArgsError>>()?, environment)?;
+        let is_behind_proxy = |target: &Target| plan.route.proxies.for_url(&target.request.url).is_some();
+        if plan.targets.iter().any(is_behind_proxy) {
+            let flag = "a proxy (-x, or a variable such as https_proxy)";
+            let reason = "all regions would be as far as the proxy; -x \"\" asks them directly";
+            return Err(ArgsError::Conflict { flag, other: "regions", reason });
+        }
+        if plan.route.unix_socket.is_some() {
+            let reason = "all regions would be as far as the socket";
+            return Err(ArgsError::Conflict { flag: "--unix-socket", other: "regions", reason });
+        }
         let limits = match self.client.limits.connect_timeout {
             Some(_) => plan.limits,
             None => Limits { connect: CONNECT, ..plan.limits },

@@ -15,7 +15,9 @@ const INDENT: usize = 2;
 /// A strip is not drawn shorter, and not longer.
 const STRIP: std::ops::RangeInclusive<usize> = 12..=28;
 /// The columns, the dispensable ones last.
-const COLUMNS: [&str; 6] = ["count", "p50", "p95", "p99", "sd", "max"];
+const COLUMNS: [&str; 8] = ["count", "p50", "p95", "p99", "sd", "max", "mean", "min"];
+/// So many of them stand before a strip; the others are shown where even the longest leaves room.
+const BEFORE_STRIP: usize = 6;
 
 /// The table, its header first; none where every request failed.
 pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
@@ -77,7 +79,7 @@ impl Table {
             Layout::Blocks => INDENT + names,
             Layout::Rows => longest,
         };
-        let all: Vec<[String; 6]> =
+        let all: Vec<[String; COLUMNS.len()]> =
             summary.targets.iter().flat_map(|target| target.phases.values().map(cells)).collect();
         let width = |column: usize| {
             let widest = all.iter().map(|cells| columns(&cells[column])).max().unwrap_or(0);
@@ -85,8 +87,9 @@ impl Table {
         };
         let mut shown = Vec::new();
         let mut taken = start;
-        for width in (0..COLUMNS.len()).map(width) {
-            if taken + width > style.width {
+        for (column, width) in (0..COLUMNS.len()).map(width).enumerate() {
+            let kept_free = if column < BEFORE_STRIP { 0 } else { GAP + STRIP.end() };
+            if taken + width + kept_free > style.width {
                 break;
             }
             taken += width;
@@ -121,7 +124,9 @@ impl Table {
 }
 
 /// The numbers in the order of the columns.
-fn cells(stats: &Stats) -> [String; 6] {
+fn cells(stats: &Stats) -> [String; COLUMNS.len()] {
+    let Stats { p50, p95, p99, max, mean, min, .. } = *stats;
     let sd = stats.sd.map_or("–".to_owned(), millis);
-    [stats.count.to_string(), millis(stats.p50), millis(stats.p95), millis(stats.p99), sd, millis(stats.max)]
+    let count = stats.count.to_string();
+    [count, millis(p50), millis(p95), millis(p99), sd, millis(max), millis(mean), millis(min)]
 }

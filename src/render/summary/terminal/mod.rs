@@ -12,7 +12,7 @@ mod strip;
 
 use super::words::{counted, layer_note, outliers};
 use crate::render::length::millis;
-use crate::render::summary::words::{interval, signed};
+use crate::render::summary::words::{doubt, interval, signed};
 use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, clip_middle, columns};
 use crate::stats::{Measure, Summary, TargetSummary, Verdict};
@@ -129,7 +129,9 @@ fn layers(summary: &Summary, style: Style) -> Vec<Line> {
             .with(Paint::Dim, format!("  {:<range$}  ", interval(cost.low, cost.high)));
         let column = start.columns();
         let words = format!("{} against {}", cost.with.label(), cost.without.label());
-        lines.extend(Paragraph::new(style, start, column).part(Paint::Plain, words).finish());
+        let doubt = doubt(cost.verdict).unwrap_or_default();
+        let words = Paragraph::new(style, start, column).part(Paint::Plain, words);
+        lines.extend(words.part(paint_of_verdict(cost.verdict), doubt).finish());
     }
     for note in &summary.layer_notes {
         lines.extend(Paragraph::new(style, Line::new(style), 2).part(Paint::Dim, layer_note(note)).finish());

@@ -15,7 +15,7 @@ fn what_was_measured_and_what_follows() {
     let text = shown(&specimens::compared(), 110, Glyphs::Unicode);
     for expect in [
         "elb        32 requests · 2 failed: connect.refused ×2 · 200 ×30 · 10.2/s · path elb,ec2\n",
-        "ms           count     p50     p95      p99       sd      max\ndns\n  ec2           30   0.900   0.950",
+        "ms           count     p50     p95      p99       sd      max    mean     min\ndns\n  ec2           30   0.900   0.950",
         "\nelb is slower than ec2 by 1.865 ms (",
         ", +3.6 %, mostly in wait\n  dns      +0.007  ",
         "\ntwin is the same as ec2 within ±",
@@ -48,6 +48,31 @@ receive     30   0.090   0.095   0.096  0.003   0.096
 total       30  51.752  53.323  53.550  0.874  53.550
 ";
     assert_eq!(text, expect);
+}
+
+#[test]
+fn a_total_that_is_the_same_hides_no_phase_that_is_not() {
+    let text = shown(&specimens::hidden(), 160, Glyphs::Unicode);
+    let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+    let elb = line("elb is the same as ec2 within ±");
+    assert!(elb.ends_with("; but wait is slower by 1.500 ms"), "{text}");
+    let cdn = line("cdn is the same as ec2 within ±");
+    assert!(cdn.ends_with(" ms)"), "{text}");
+    // A layer that costs nothing that can be seen is called so.
+    for expect in ["  elb against ec2\n", "  cdn against ec2 · no difference shown\n"] {
+        assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_wide_terminal_has_room_for_the_mean_and_the_shortest() {
+    for (width, expect) in [(60, "     max"), (90, "     max"), (110, "     max    mean     min")] {
+        let text = shown(&specimens::alone(), width, Glyphs::Ascii);
+        let (header, dns) = (text.lines().nth(2).unwrap(), text.lines().nth(3).unwrap());
+        assert!(header.ends_with(expect), "{width}: {header}");
+        // The strip keeps its place: what is shown beside it takes none of its room.
+        assert_eq!(dns.contains('#'), width > 60, "{width}: {dns}");
+    }
 }
 
 #[test]
