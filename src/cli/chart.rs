@@ -20,6 +20,6 @@ pub(super) fn run(args: &ChartArgs) -> Result<u8, CommandError> {
         }
         ChartKind::Layers => chart::layers(&traces, &options),
     };
-    drawing::write_chart(&svg?, &args.output)?;
+    drawing::write(svg, &args.output)?;
     Ok(0)
 }

@@ -4,35 +4,19 @@ use std::path::Path;
 
 use super::CommandError;
 use super::args::ChartFile;
-use crate::render::chart::{self, ChartFormat, ChartOptions, StackedOptions, Svg};
-use crate::stats::Group;
-use crate::trace::Trace;
+use crate::render::chart::{self, ChartError, ChartFormat, Svg};
 
-/// Draws traces as a waterfall into a file.
-pub(super) fn draw(
-    traces: &[Trace],
-    options: &ChartOptions,
-    file: &Path,
-    form: ChartFormat,
-) -> Result<(), CommandError> {
-    write(&chart::waterfall(traces, options)?, file, form)
+/// Writes a chart, if there is one, into the file that was asked for.
+pub(super) fn write(chart: Result<Svg, ChartError>, file: &ChartFile) -> Result<(), CommandError> {
+    write_as(chart, file.path(), file.form())
 }
 
-/// Draws groups of traces as stacked bars into a file.
-pub(super) fn draw_stacked(groups: &[Group<'_>], file: &ChartFile) -> Result<(), CommandError> {
-    write_chart(&chart::stacked(groups, StackedOptions::default(), &ChartOptions::default())?, file)
-}
-
-/// Writes a chart into the file that was asked for.
-pub(super) fn write_chart(svg: &Svg, file: &ChartFile) -> Result<(), CommandError> {
-    write(svg, file.path(), file.form())
-}
-
-/// Writes a chart into a file.
-pub(super) fn write(svg: &Svg, file: &Path, form: ChartFormat) -> Result<(), CommandError> {
+/// Writes a chart, if there is one, into a file that this program chose.
+pub(super) fn write_as(chart: Result<Svg, ChartError>, file: &Path, form: ChartFormat) -> Result<(), CommandError> {
+    let svg = chart?;
     let written = match form {
         ChartFormat::Svg => std::fs::write(file, svg.as_str()),
-        ChartFormat::Png => std::fs::write(file, chart::rasterise(svg, chart::DEFAULT_SCALE)?),
+        ChartFormat::Png => std::fs::write(file, chart::rasterise(&svg, chart::DEFAULT_SCALE)?),
     };
     written.map_err(|source| CommandError::File { doing: "write", file: file.display().to_string(), source })
 }

@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::{CommandError, drawing, summary};
 use crate::capture::Depth;
 use crate::probe::{Interrupt, Probe};
+use crate::render::chart::{self, ChartOptions, StackedOptions};
 use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
 use crate::render::{json, terminal};
 use crate::stats::{Baseline, Measure, Row, Sample, Settings, Stats, Summary, TargetSummary, grouped, summarise};
@@ -52,7 +53,8 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     let printed = show(&survey, &rows, &traces, console);
     ending.wrote(console, printed);
     if let Some(file) = &survey.output.chart {
-        ending.wrote(console, drawing::draw_stacked(&grouped(&traces), file));
+        let drawn = chart::stacked(&grouped(&traces), StackedOptions::default(), &ChartOptions::default());
+        ending.wrote(console, drawing::write(drawn, file));
     }
     Ok(ending.exit_code(&interrupt))
 }

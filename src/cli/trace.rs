@@ -13,7 +13,7 @@ use super::verdict::Verdict;
 use super::{CommandError, capture, drawing};
 use crate::capture::{Capture, Depth};
 use crate::probe::{Probe, Traced};
-use crate::render::chart::ChartOptions;
+use crate::render::chart::{self, ChartOptions};
 use crate::render::write_out::{Stream, Transfer, write_out};
 use crate::render::{csv, har, heads, json, markdown, terminal, verbose};
 use crate::trace::Trace;
@@ -133,8 +133,7 @@ impl<'c> Run<'c> {
         let printed = self.print();
         self.wrote(printed);
         if let Some(file) = &self.output.chart {
-            let drawn = drawing::draw(&self.traces, &ChartOptions::default(), file.path(), file.form());
-            self.wrote(drawn);
+            self.wrote(drawing::write(chart::waterfall(&self.traces, &ChartOptions::default()), file));
         }
     }
 

@@ -56,8 +56,8 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
         ending.wrote(console, saved);
     }
     if let Some(file) = &args.chart {
-        let drawn = chart::layers(&traces, &ChartOptions::default()).map_err(CommandError::Chart);
-        ending.wrote(console, drawn.and_then(|svg| drawing::write_chart(&svg, file)));
+        let drawn = chart::layers(&traces, &ChartOptions::default());
+        ending.wrote(console, drawing::write(drawn, file));
     }
     Ok(ending.exit_code(&interrupt))
 }

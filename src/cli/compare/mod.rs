@@ -14,6 +14,7 @@ use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
 use super::{CommandError, drawing, exit, summary};
 use crate::probe::Interrupt;
+use crate::render::chart::{self, ChartOptions, StackedOptions};
 use crate::stats::{Baseline, Group, Settings, TargetSummary, summarise};
 use crate::trace::{Trace, TraceId};
 
@@ -50,7 +51,8 @@ fn conclude(
     let summary = summarise(groups, baseline, settings)?;
     ending.wrote(console, summary::print(&summary, output.format, output.color, console));
     if let Some(file) = &output.chart {
-        ending.wrote(console, drawing::draw_stacked(groups, file));
+        let drawn = chart::stacked(groups, StackedOptions::default(), &ChartOptions::default());
+        ending.wrote(console, drawing::write(drawn, file));
     }
     let is_held = |row: &&TargetSummary| match baseline {
         Baseline::Run(before) => row.row.run.as_ref() != Some(before),

@@ -92,7 +92,7 @@ impl Artefact {
                 let shown: Vec<Trace> = traces.iter().filter(|trace| trace.label() == SHOWN_IN_FULL).cloned().collect();
                 let options =
                     ChartOptions { title: Some("The layers of one wait".to_owned()), ..ChartOptions::default() };
-                drawing::write(&chart::layers(&shown, &options)?, &file, form)
+                drawing::write_as(chart::layers(&shown, &options), &file, form)
             }
             Content::Regions(form) => {
                 // In the nearest region it has its own name alone, in the others the region's with it.
@@ -116,5 +116,5 @@ fn tag<'trace>(trace: &'trace Trace, name: &str) -> Option<&'trace str> {
 #[expect(clippy::needless_pass_by_value, reason = "the traces are collected for this picture alone")]
 fn draw(traces: Vec<Trace>, title: String, file: &Path, form: ChartFormat) -> Result<(), CommandError> {
     let options = ChartOptions { title: Some(title), ..ChartOptions::default() };
-    drawing::draw(&traces, &options, file, form)
+    drawing::write_as(chart::waterfall(&traces, &options), file, form)
 }

@@ -12,7 +12,7 @@ use crate::cli::ending::Ending;
 use crate::cli::{CommandError, drawing};
 use crate::flow::Four;
 use crate::flow::table::Tally;
-use crate::render::chart::ChartOptions;
+use crate::render::chart::{self, ChartOptions};
 use crate::render::terminal::{FlowRow, flow_table, waterfall};
 use crate::render::{har, json, markdown};
 use crate::time::{Nanos, Realtime, Timestamp};
@@ -74,7 +74,7 @@ impl Gather {
                 let more = if is_full { "--rows N shows more" } else { "of each flow the slowest; --all shows all" };
                 console.note(&format!("the chart shows {drawn} of {all} requests: {more}\n"));
             }
-            ending.wrote(console, drawing::draw(&traces, &ChartOptions::default(), file.path(), file.form()));
+            ending.wrote(console, drawing::write(chart::waterfall(&traces, &ChartOptions::default()), file));
         }
         for note in notes(tally, strange, self.lost, &self.sides) {
             console.note(&format!("{note}\n"));
