@@ -195,8 +195,8 @@ impl Id {
         json!({
             "schema": "wirefall/trace/1", "trace_id": id, "url": "https://orders.example.com/orders", "method": "GET",
             "started_at": "2026-11-21T04:38:33.123456789Z", "outcome": "complete", "failure": null,
-            "redirected_from": null, "total_ns": 200_000_000, "client": {"lag_ns": 0},
-            "phases": [{"phase": "wait", "start_ns": 0, "duration_ns": 200_000_000, "evidence": "kernel", "error_ns": 1_000}],
+            "redirected_from": null, "total_ns": 2_000_000_000, "client": {"lag_ns": 0},
+            "phases": [{"phase": "wait", "start_ns": 0, "duration_ns": 2_000_000_000, "evidence": "kernel", "error_ns": 1_000}],
             "connect": {"reused": false, "remote": "198.51.100.2:443", "attempts": [],
                 "local": format!("192.0.2.10:{}", 32_768 + self.low % 28_000)},
             "request": {"version": "HTTP/1.1", "body_bytes": 0, "header_bytes": 300, "headers": [
@@ -269,7 +269,7 @@ struct Row {
     name: &'static str,
     command: Result<(PathBuf, Vec<PathBuf>), Problem>,
     runs: Vec<Run>,
-    /// What it printed last, if it is this program.
+    /// What it printed last, where that is one line.
     said: String,
 }
 
@@ -288,11 +288,12 @@ impl Row {
 
     fn measure(&mut self) -> Result<(), Problem> {
         let Ok((program, arguments)) = &self.command else { return Ok(()) };
-        let is_own =
-            arguments.first().is_some_and(|first| ["--sift", "--parse"].iter().any(|own| first == Path::new(own)));
-        let output = if is_own { Stdio::piped() } else { Stdio::from(File::create("/dev/null")?) };
+        // grep -c too: it stops at its first match where nobody reads what it prints.
+        let says = |first: &PathBuf| ["--sift", "--parse", "-cF"].iter().any(|word| first == Path::new(word));
+        let output =
+            if arguments.first().is_some_and(says) { Stdio::piped() } else { Stdio::from(File::create("/dev/null")?) };
         let mut command = Command::new(program);
-        command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).stdout(output);
+        command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).stdout(output).stderr(Stdio::null());
         #[expect(clippy::disallowed_methods, reason = "this times processes; the client's clock is for marks")]
         let started = Instant::now();
         let mut child = command.spawn()?;
