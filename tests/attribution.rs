@@ -100,7 +100,7 @@ fn run(profile: &str, endpoints: impl Iterator<Item = &'static str>, each: usize
         logs: Some(logs.path().to_owned()),
         ..LabOptions::default()
     };
-    let lab = Lab::start(&profile, options).expect("a lab");
+    let lab = Lab::start(&profile, &options).expect("a lab");
     let authority = NamedTempFile::new().expect("a file");
     std::fs::write(authority.path(), lab.ca_pem()).expect("a file");
     let (servers, authority) = (lab.dns_server().to_string(), authority.path().display().to_string());

@@ -25,7 +25,7 @@ struct Stage {
 
 impl Stage {
     fn set(profile: &str) -> Self {
-        let lab = Lab::start(&Profile::parse(profile, "test.toml").unwrap(), LabOptions::default()).unwrap();
+        let lab = Lab::start(&Profile::parse(profile, "test.toml").unwrap(), &LabOptions::default()).unwrap();
         let program = Program::new();
         program.write("ca.pem", lab.ca_pem());
         Self { lab, program }

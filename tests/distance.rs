@@ -44,7 +44,7 @@ fn options() -> LabOptions {
 }
 
 fn lab() -> DistantLab {
-    Lab::start_at_distance(&profile(), options()).unwrap()
+    Lab::start_at_distance(&profile(), &options()).unwrap()
 }
 
 /// Traces a URL from inside the client's namespace.
@@ -204,7 +204,7 @@ fn every_path_is_reached_in_every_region() {
     let near: Vec<_> = lab().regions().iter().zip(2..).map(|(region, ms)| format!("{} = {ms}", region.name)).collect();
     let profile = format!("[distance.round_trip_ms]\n{}", near.join("\n"));
     let profile = Profile::parse(&profile, "near.toml").unwrap();
-    let lab = Lab::start_at_distance(&profile, options()).unwrap();
+    let lab = Lab::start_at_distance(&profile, &options()).unwrap();
     assert_eq!(lab.lab().endpoints().len(), 11 * lab.regions().len());
     for endpoint in lab.lab().endpoints() {
         let region = lab.regions().iter().find(|region| Some(region.name.as_str()) == endpoint.region.as_deref());
@@ -237,7 +237,7 @@ fn a_lost_packet_costs_time_in_its_own_phase() {
         let lossy = |conditions: &mut Conditions| {
             conditions.exceptions.push(Exception { landmark, nth, treatment: Treatment::Lose });
         };
-        let lab = Lab::start_beyond(&profile(), options(), |_, route| {
+        let lab = Lab::start_beyond(&profile(), &options(), |_, route| {
             lossy(if from_server { &mut route.back } else { &mut route.there });
         });
         let lab = lab.unwrap();
@@ -382,7 +382,7 @@ fn names_without_a_region_lead_to_the_one_nearest_to_the_client() {
     for (place, nearest) in [("here", "us-east-1"), ("there", "eu-west-1")] {
         let mut profile = Profile::parse(text, "test.toml").unwrap();
         profile.distance.put_client(place).unwrap();
-        let lab = Lab::start_at_distance(&profile, options()).unwrap();
+        let lab = Lab::start_at_distance(&profile, &options()).unwrap();
         let routed = trace(&lab, "https://ec2.lab.test/", Family::V4);
         let region = lab.regions().iter().find(|region| remote(&routed) == format!("{}:443", region.v4)).unwrap();
         assert_eq!((region.name.as_str(), region.round_trip), (nearest, Nanos::from_millis(4)), "from {place}");

@@ -517,7 +517,7 @@ fn over_https_without_trust_the_server_is_unreachable() {
 
 #[test]
 fn every_name_of_the_lab_resolves() {
-    let lab = Lab::start(&Profile::default(), LabOptions::default()).expect("a lab");
+    let lab = Lab::start(&Profile::default(), &LabOptions::default()).expect("a lab");
     let mut ca = tempfile::NamedTempFile::new().expect("a file");
     std::io::Write::write_all(&mut ca, lab.ca_pem().as_bytes()).expect("a written file");
     let server = lab.dns_server().to_string();

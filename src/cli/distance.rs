@@ -36,7 +36,7 @@ const MISLEADING: [&str; 8] = [
 pub(super) fn run(
     args: &LabArgs,
     mut profile: Profile,
-    options: LabOptions,
+    options: &LabOptions,
     console: &mut Console,
 ) -> Result<u8, CommandError> {
     let distance = &mut profile.distance;
@@ -72,7 +72,7 @@ struct Inside {
 
 impl Inside {
     /// Before anything has a thread: see [`acquire`].
-    fn start(args: &LabArgs, profile: &Profile, options: LabOptions) -> Result<Self, CommandError> {
+    fn start(args: &LabArgs, profile: &Profile, options: &LabOptions) -> Result<Self, CommandError> {
         let privilege = acquire()?;
         let lab = Lab::start_at_distance(profile, options)?;
         let authority = Authority::write(lab.lab(), args.ca_out.clone())?;

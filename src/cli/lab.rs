@@ -32,10 +32,10 @@ pub(super) fn run(args: &LabArgs, console: &mut Console) -> Result<u8, CommandEr
         ..LabOptions::default()
     };
     if args.distance {
-        return distance::run(args, profile, options, console);
+        return distance::run(args, profile, &options, console);
     }
     let interrupt = catch_interrupts()?;
-    let lab = Lab::start(&profile, options)?;
+    let lab = Lab::start(&profile, &options)?;
     let authority = Authority::write(&lab, args.ca_out.clone())?;
     console::print(introduction(&lab, &authority.path))?;
     await_interrupt(&interrupt, || tell(console, &lab.take_log_errors()));

@@ -47,14 +47,14 @@ impl Lab {
     /// [`network().client()`](Link::client) reaches them.
     ///
     /// Needs the right to make network namespaces: [`link::acquire`](super::link::acquire) gets it, if it is to be had.
-    pub fn start_at_distance(profile: &Profile, options: LabOptions) -> Result<DistantLab, LabError> {
+    pub fn start_at_distance(profile: &Profile, options: &LabOptions) -> Result<DistantLab, LabError> {
         Self::start_beyond(profile, options, |_, _| {})
     }
 
     /// The same after `adjust` has had its way with the route to each region, such as with a packet that is to be lost.
     pub fn start_beyond(
         profile: &Profile,
-        options: LabOptions,
+        options: &LabOptions,
         mut adjust: impl FnMut(&Region, &mut Route),
     ) -> Result<DistantLab, LabError> {
         let count = profile.distance.regions.len();
@@ -76,7 +76,7 @@ impl Lab {
             addresses: Addresses { v4: region.v4, v6: region.v6 },
         });
         let place = Place { dns: DNS, ports: WELL_KNOWN, sites: sites.collect() };
-        let started = network.server().run(|| Self::start_in(&place, profile, &options));
+        let started = network.server().run(|| Self::start_in(&place, profile, options));
         let lab = started.map_err(LinkError::from)??;
         Ok(DistantLab { lab, network, regions })
     }
@@ -165,7 +165,7 @@ mod tests {
         for count in [0, 251] {
             profile.distance.regions =
                 (0..count).map(|number| (format!("r{number}").parse().unwrap(), Nanos::ZERO)).collect();
-            let error = Lab::start_at_distance(&profile, LabOptions::default()).unwrap_err();
+            let error = Lab::start_at_distance(&profile, &LabOptions::default()).unwrap_err();
             assert!(matches!(error, LabError::Regions(refused) if refused == count), "{error:?}");
         }
     }

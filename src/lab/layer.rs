@@ -222,7 +222,7 @@ impl Layer {
         arrival: Arrival,
         part: &mut LayerTime,
     ) -> Response<Bytes> {
-        let before = self.own() / 3;
+        let (before, behind) = (self.own() / 3, self.own().saturating_sub(self.own() / 3));
         let due = self.guard(arrival, &mut part.guards).await + before;
         passage.forward(request.headers_mut(), arrival.client.ip(), name);
         let passed = self.passed(request.headers()).join(",");
@@ -241,7 +241,7 @@ impl Layer {
         let returned_at = Instant::now();
         let first_byte = called.as_ref().ok().map(|called| called.connect.unwrap_or_default() + called.first_byte);
         part.call = Some(Call { after, first_byte, total: Some((returned_at - called_at).into()) });
-        self.around.sleeper.until(returned_at + (self.own() - before)).await;
+        self.around.sleeper.until(returned_at + behind).await;
         match called {
             Ok(called) => {
                 let mut response = called.response;

@@ -157,8 +157,8 @@ struct Running {
 
 impl Lab {
     /// Starts all servers on loopback. When this returns, they answer.
-    pub fn start(profile: &Profile, options: LabOptions) -> Result<Self, LabError> {
-        Self::start_in(&Place::loopback(), profile, &options)
+    pub fn start(profile: &Profile, options: &LabOptions) -> Result<Self, LabError> {
+        Self::start_in(&Place::loopback(), profile, options)
     }
 
     /// Starts all servers in the calling thread's network namespace, where all their threads will be.

@@ -30,7 +30,7 @@ fn lab() -> Lab {
 fn lab_with(profile: &str) -> Lab {
     let profile = Profile::parse(profile, "test.toml").unwrap();
     let options = LabOptions { time_scale: TimeScale::new(0.1).unwrap(), ..LabOptions::default() };
-    Lab::start(&profile, options).unwrap()
+    Lab::start(&profile, &options).unwrap()
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -376,9 +376,9 @@ fn a_stopped_lab_finishes_what_is_under_way_and_frees_its_ports() {
 
     drop(UdpSocket::bind(dns).unwrap());
     let options = LabOptions { https_port: https, dns_port: dns.port(), ..LabOptions::default() };
-    let again = Lab::start(&Profile::default(), options.clone()).unwrap();
+    let again = Lab::start(&Profile::default(), &options).unwrap();
     assert_eq!((port(&again, "ec2"), again.dns_server()), (https, dns));
-    let error = Lab::start(&Profile::default(), options).unwrap_err();
+    let error = Lab::start(&Profile::default(), &options).unwrap_err();
     assert!(matches!(error, LabError::Bind(_)), "{error}");
 }
 

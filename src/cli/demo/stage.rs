@@ -26,12 +26,12 @@ impl Stage {
         let options = LabOptions { logs: Some(logs.to_owned()), ..LabOptions::default() };
         let distant = acquire()
             .map_err(CommandError::from)
-            .and_then(|_| Lab::start_at_distance(&profile, options.clone()).map_err(CommandError::from));
+            .and_then(|_| Lab::start_at_distance(&profile, &options).map_err(CommandError::from));
         match distant {
             Ok(lab) => Ok(Self::Distance(Box::new(lab))),
             Err(error @ (CommandError::Privilege(_) | CommandError::Lab(LabError::Link(_)))) => {
                 console.note(&format!("The demo runs on loopback, without distance: {}.\n", chain(&error)));
-                Ok(Self::Loopback(Lab::start(&profile, options)?))
+                Ok(Self::Loopback(Lab::start(&profile, &options)?))
             }
             Err(error) => Err(error),
         }
