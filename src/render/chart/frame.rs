@@ -100,10 +100,10 @@ pub(super) fn legend_lines<K: Clone>(entries: &[(K, &str)], first: u8, room: f64
     entries
         .iter()
         .map(|(key, text)| {
-            let mut entry = legend_entry(key.clone(), text, (x, y));
+            let mut entry = legend_entry(key.clone(), text, (x, y), room);
             if entry.label.bounds().right() > MARGIN + room {
                 (x, y) = (MARGIN, y + LEGEND_PITCH);
-                entry = legend_entry(key.clone(), text, (x, y));
+                entry = legend_entry(key.clone(), text, (x, y), room);
             }
             x = entry.label.bounds().right() + 18.0;
             entry
@@ -116,15 +116,18 @@ pub(super) fn legend_bottom<K>(legend: &[Keyed<K>]) -> f64 {
     legend.iter().map(|entry| entry.symbol.bottom()).fold(HEADLINE_BOTTOM, f64::max)
 }
 
-/// The symbol and text of one entry of the legend, from `(x, y)` on, where y is its middle.
-fn legend_entry<K>(key: K, text: &str, (x, y): (f64, f64)) -> Keyed<K> {
+/// The symbol and text of one entry of the legend, from `(x, y)` on, where y is its middle; shortened to `room` pixels.
+fn legend_entry<K>(key: K, text: &str, (x, y): (f64, f64), room: f64) -> Keyed<K> {
     const SIDE: f64 = 12.0;
+    const GAP: f64 = 6.0;
     let font = Font { size: 13.0, weight: Weight::Regular, ink: INK };
     let symbol = Rect { x, y: y - SIDE / 2.0, width: SIDE, height: SIDE };
-    Keyed { key, symbol, label: font.label(text, symbol.right() + 6.0, font.centred_on(y), Anchor::Start) }
+    let text = ellipsised(text, font.weight, font.size, room - SIDE - GAP, Shorten::End);
+    Keyed { key, symbol, label: font.label(&text, symbol.right() + GAP, font.centred_on(y), Anchor::Start) }
 }
 
-/// Round ticks of the axis, as many as can be labelled, with `margin` pixels of paper behind the plot.
+/// Round ticks of the axis, as many as can be labelled, with `margin` pixels of paper behind the plot. A line without a label
+/// would say nothing.
 pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, axis: Axis, margin: f64) -> Vec<GridLine> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count; `as` saturates")]
     let most = (plot.width / TICK_DISTANCE) as u32;
@@ -150,6 +153,7 @@ pub(super) fn grid(plot: &Rect, pixels_per_ms: f64, axis: Axis, margin: f64) -> 
             }
             GridLine { x, labels }
         })
+        .filter(|line| !line.labels.is_empty())
         .collect()
 }
 

@@ -55,6 +55,16 @@ impl Rect {
     }
 }
 
+/// How many there are, to multiply a length by.
+pub(super) const fn times(count: usize) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rows, columns and parts that fit into memory are far fewer than 2⁵²"
+    )]
+    let times = count as f64;
+    times
+}
+
 /// Which end of a label its x belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {

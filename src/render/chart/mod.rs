@@ -18,6 +18,8 @@
 //! SVG stays text. Deliberately absent: opening files and choosing a format for the user (`cli` does).
 
 mod canvas;
+#[cfg(test)]
+mod conflicts;
 mod fonts;
 mod frame;
 mod geometry;

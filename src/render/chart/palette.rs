@@ -1,8 +1,8 @@
 //! One colour per phase and per layer, wherever it is drawn: charts, pages and terminals take it from here.
 //!
 //! The colours of phases are those of Okabe and Ito, "Color Universal Design" (2008), which people with any common colour vision can
-//! tell apart. Their yellow is not used: a sliver of it vanishes on white. Invariant: [`Rgb::ink`] on a phase's colour has a
-//! contrast of at least 4.5 (WCAG 2.2 §1.4.3).
+//! tell apart. Their yellow is not used: a sliver of it vanishes on white. Invariant: [`Rgb::ink`] on the colour of a phase or a
+//! layer has a contrast of at least 4.5 (WCAG 2.2 §1.4.3).
 
 use crate::event::Phase;
 use crate::trace::Layer;
@@ -43,8 +43,9 @@ pub const fn of_phase(phase: Phase) -> Rgb {
     }
 }
 
-/// The colour of a layer: Paul Tol's "muted" scheme, so that no layer looks like a phase. Parts of one service have hues of
-/// their own, because they stand side by side. What is not a known layer is grey.
+/// The colour of a layer: Paul Tol's "muted" scheme where it has enough colours. Parts of one service have hues of their own,
+/// because they stand side by side; layers that do the same work for a request share one. What is not a known layer has one of
+/// a few greys, by its name, so that two of them are seldom the same.
 #[must_use]
 pub const fn of_layer(layer: &Layer) -> Rgb {
     match layer {
@@ -63,8 +64,25 @@ pub const fn of_layer(layer: &Layer) -> Rgb {
         Layer::LambdaHandler => Rgb(0x11, 0x77, 0x33),
         Layer::Ec2 | Layer::Fargate | Layer::Service | Layer::Target => Rgb(0x7F, 0xB0, 0x3A),
         Layer::Unattributed => AXIS,
-        Layer::Named(_) => Rgb(0x8C, 0x8C, 0x8C),
+        Layer::Named(name) => of_name(name.as_bytes()),
     }
+}
+
+/// The same grey for the same name, whatever else is drawn.
+const fn of_name(name: &[u8]) -> Rgb {
+    const GREYS: [Rgb; 5] = [
+        Rgb(0x8C, 0x8C, 0x8C),
+        Rgb(0x5E, 0x63, 0x6B),
+        Rgb(0xA8, 0x9A, 0x8B),
+        Rgb(0x73, 0x63, 0x57),
+        Rgb(0xB3, 0xB3, 0xA6),
+    ];
+    let (mut index, mut sum) = (0, 0);
+    while index < name.len() {
+        sum = (sum * 31 + name[index] as usize) % GREYS.len();
+        index += 1;
+    }
+    GREYS[sum]
 }
 
 impl Rgb {
@@ -125,7 +143,10 @@ mod tests {
             let colour = of_phase(phase);
             assert!(colour.contrast(colour.ink()) >= 4.5, "{phase}: {}", colour.contrast(colour.ink()));
         }
-        for layer in Layer::KNOWN.iter().chain([&Layer::Named(String::new())]) {
+        let named = ["a", "b", "c", "d", "e"].map(|name| Layer::Named(name.to_owned()));
+        let greys: std::collections::HashSet<Rgb> = named.iter().map(of_layer).collect();
+        assert_eq!(greys.len(), named.len(), "every grey is looked at");
+        for layer in Layer::KNOWN.iter().chain(&named) {
             let colour = of_layer(layer);
             assert!(colour.contrast(colour.ink()) >= 4.5, "{layer}: {}", colour.contrast(colour.ink()));
         }

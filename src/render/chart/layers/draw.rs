@@ -4,7 +4,7 @@ use super::super::DrawFailure;
 use super::super::canvas::Canvas;
 use super::super::frame::{self, upright};
 use super::super::geometry::Rect;
-use super::super::palette::{AXIS, GRID, MUTED, NETWORK_PAPER, PAPER, of_layer, of_phase};
+use super::super::palette::{AXIS, GRID, MUTED, NETWORK_PAPER, PAPER, Rgb, of_layer, of_phase};
 use super::layout::{Layout, Request, Row};
 use crate::trace::{Layer, Phase};
 
@@ -27,8 +27,11 @@ fn draw_request(request: &Request, canvas: &Canvas<'_>) -> Result<(), DrawFailur
 }
 
 fn draw_row(row: &Row, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-    let called = of_layer(&row.layer).tint(CALLED);
-    row.called.iter().try_for_each(|rect| canvas.fill(rect, called))?;
+    let colour = of_layer(&row.layer);
+    for rect in &row.called {
+        canvas.fill(rect, colour.tint(CALLED))?;
+        borders(rect, colour, canvas)?;
+    }
     row.own.iter().try_for_each(|rect| fill(&row.layer, rect, canvas))?;
     row.range.map_or(Ok(()), |range| {
         canvas.fill(&Rect { y: range.y - 0.5, height: 1.0, ..range }, MUTED)?;
@@ -52,7 +55,12 @@ pub(in crate::render::chart) fn fill(layer: &Layer, rect: &Rect, canvas: &Canvas
     rect.stripes(6.0, 2.2).iter().try_for_each(|stripe| canvas.polygon(stripe, colour))?;
     // What is striped on paper needs a border to have an end.
     let border = if *layer == Layer::Unattributed { AXIS } else { GRID };
+    borders(rect, border, canvas)
+}
+
+/// Thin lines at its top and at its bottom, so that it has an end where it is nearly as light as paper.
+fn borders(rect: &Rect, colour: Rgb, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     [rect.y + 0.5, rect.bottom() - 0.5]
         .into_iter()
-        .try_for_each(|y| canvas.fill(&Rect { y: y - 0.5, height: 1.0, ..*rect }, border))
+        .try_for_each(|y| canvas.fill(&Rect { y: y - 0.5, height: 1.0, ..*rect }, colour))
 }

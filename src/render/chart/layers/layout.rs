@@ -2,7 +2,7 @@
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
 use super::super::frame::{self, Axis, GridLine, Headline, MARGIN, NOTE};
-use super::super::geometry::{Anchor, Font, Label, Rect};
+use super::super::geometry::{Anchor, Font, Label, Rect, times};
 use super::super::palette::{INK, MUTED};
 use super::super::scale::milliseconds;
 use super::place::{Placed, Stretch, places};
@@ -84,14 +84,15 @@ impl Layout {
         let numbers = columns.own + columns.with_called + columns.evidence + 3.0 * GAP;
         let plot_width = (width - MARGIN - numbers - left).max(80.0);
         let longest = traces.iter().filter_map(|trace| trace.span(Phase::Wait)).map(|wait| wait.duration).max();
-        let scale = plot_width / longest.unwrap_or_default().as_millis_f64().max(f64::MIN_POSITIVE);
+        // A nanosecond at least, so that a place in a wait that took no time is a number.
+        let scale = plot_width / longest.unwrap_or_default().max(Nanos::new(1)).as_millis_f64();
 
         let mut top = 92.0;
         let requests = traces
             .iter()
             .zip(&placed)
             .map(|(trace, placed)| {
-                let height = PITCH * (placed.len() + 1) as f64;
+                let height = PITCH * times(placed.len() + 1);
                 let plot = Rect { x: left, y: top + ABOVE, width: plot_width, height };
                 top = plot.bottom() + BELOW;
                 Request::new(trace, placed, plot, scale, &columns)
@@ -128,7 +129,7 @@ impl Columns {
             let header = COLUMN.width(header);
             texts().map(|(texts, _)| font.width(&text(&texts))).fold(header, f64::max)
         };
-        let names = texts().map(|(texts, depth)| NAME.width(&texts.name) + INDENT * (depth + 1) as f64);
+        let names = texts().map(|(texts, depth)| NAME.width(&texts.name) + INDENT * times(depth + 1));
         Self {
             names: names.fold(NAME.width("wait"), f64::max).min(room * 0.26),
             own: widest(NUMBER, OWN, &|texts| texts.own.clone()),
@@ -147,17 +148,18 @@ impl Texts {
     fn new(share: &LayerShare) -> Self {
         let resolution = share.resolution.filter(|resolution| *resolution > Nanos::ZERO);
         let off = resolution.map_or_else(String::new, |resolution| format!(" ±{}", milliseconds(resolution)));
+        // The first is the one that is believed.
         let others: Vec<String> = share
             .witnesses
             .iter()
-            .filter(|witness| witness.evidence != share.evidence)
+            .skip(1)
             .map(|witness| format!("{} {}", witness.evidence, milliseconds(witness.duration)))
             .collect();
         let also = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
         let estimated = if share.estimated { ", estimated" } else { "" };
         let inclusive = share.inclusive.filter(|inclusive| *inclusive > share.duration);
         Self {
-            name: share.layer.to_string(),
+            name: share.includes.iter().fold(share.layer.to_string(), |name, included| format!("{name} + {included}")),
             own: milliseconds(share.duration),
             with_called: inclusive.map(milliseconds).unwrap_or_default(),
             evidence: format!("{}{off}{estimated}{also}", share.evidence),
@@ -174,7 +176,7 @@ impl Request {
         let ending_at = |font: Font, text: &str, right: f64, baseline: f64| {
             font.label(text, right - font.width(text), baseline, Anchor::Start)
         };
-        let row_middle = |row: usize| plot.y + PITCH * (row as f64 + 0.5);
+        let row_middle = |row: usize| plot.y + PITCH * (times(row) + 0.5);
 
         let heading = heading(trace);
         let heading = ellipsised(&heading, HEADING.weight, HEADING.size, plot.right() - MARGIN, Shorten::Middle);
@@ -193,12 +195,13 @@ impl Request {
         }));
         let rect = |(from, to): Stretch, middle: f64| {
             let at = |nanos: u64| plot.x + Nanos::new(nanos).as_millis_f64() * scale;
-            Rect { x: at(from), y: middle - BAR / 2.0, width: (at(to) - at(from)).max(SLIVER), height: BAR }
+            let width = (at(to) - at(from)).max(SLIVER);
+            Rect { x: at(from).min(plot.right() - width), y: middle - BAR / 2.0, width, height: BAR }
         };
         let rows = placed.iter().enumerate().map(|(index, placed)| {
             let middle = row_middle(index + 1);
             let texts = Texts::new(placed.share);
-            let indent = INDENT * (placed.depth + 1) as f64;
+            let indent = INDENT * times(placed.depth + 1);
             let fit = |text: &str, font: Font, room: f64| ellipsised(text, font.weight, font.size, room, Shorten::End);
             let name = fit(&texts.name, NAME, columns.names - indent);
             labels.push(NAME.label(&name, MARGIN + indent, NAME.centred_on(middle), Anchor::Start));

@@ -11,7 +11,7 @@ mod place;
 
 use super::canvas::Sheet;
 use super::{ChartError, ChartOptions, Svg, frame};
-use crate::trace::Trace;
+use crate::trace::{Phase, Trace};
 
 pub(super) use draw::fill;
 use layout::Layout;
@@ -30,7 +30,8 @@ pub fn layers(traces: &[Trace], options: &ChartOptions) -> Result<Svg, ChartErro
     if traces.is_empty() {
         return Err(ChartError::NoTraces { chart: CHART });
     }
-    let shown: Vec<&Trace> = traces.iter().filter(|trace| !trace.layers.is_empty()).collect();
+    let has_layers = |trace: &&Trace| !trace.layers.is_empty() && trace.span(Phase::Wait).is_some();
+    let shown: Vec<&Trace> = traces.iter().filter(has_layers).collect();
     if shown.is_empty() {
         return Err(ChartError::NoLayers { chart: CHART });
     }
@@ -51,7 +52,8 @@ fn description(traces: &[&Trace]) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{}", trace.label().replace(['\n', '\r'], " "));
         for share in &trace.layers {
-            let _ = write!(text, ", {} {}", share.layer, super::scale::milliseconds(share.duration));
+            let layer = share.layer.as_str().replace(['\n', '\r'], " ");
+            let _ = write!(text, ", {layer} {}", super::scale::milliseconds(share.duration));
             if share.estimated {
                 text.push_str(" (estimated)");
             }

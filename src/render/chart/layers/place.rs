@@ -74,12 +74,14 @@ fn span(share: &LayerShare, trace: &Trace, zero: Nanos, around: Stretch) -> Opti
     let start = known(share).map(|(low, high)| u64::midpoint(low.get(), high.get()).saturating_sub(zero.get()));
     let start = start.unwrap_or_else(|| {
         let siblings = || trace.layers.iter().filter(|other| other.within == share.within);
-        let length_of = |share: &LayerShare| share.inclusive.unwrap_or(share.duration).get();
+        let length_of = |share: &LayerShare| share.inclusive.unwrap_or(share.duration);
         let is_drawn = |share: &&LayerShare| !matches!(share.layer, Layer::Network | Layer::Unattributed);
-        let before: u64 =
+        // Sums of `Nanos` saturate: a file may claim any lengths.
+        let before: Nanos =
             siblings().take_while(|other| other.layer != share.layer).filter(is_drawn).map(length_of).sum();
-        let all: u64 = siblings().filter(is_drawn).map(length_of).sum();
-        around.0 + (around.1 - around.0).saturating_sub(all) / 2 + before
+        let all: Nanos = siblings().filter(is_drawn).map(length_of).sum();
+        let free = (around.1 - around.0).saturating_sub(all.get());
+        (around.0 + free / 2).saturating_add(before.get())
     });
     let start = start.clamp(around.0, around.1);
     Some((start, start.saturating_add(length).min(around.1)))

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use resvg::usvg::roxmltree::Document;
 use serde_json::{Value, json};
 
-use super::super::geometry::{Label, Rect};
+use super::super::conflicts::{Labels, canvas, within};
 use super::place::places;
 use super::*;
 use crate::render::sample;
@@ -30,8 +30,8 @@ fn cold() -> Trace {
     layers[1]["resolution_ns"] = json!(MS);
     layers[1]["start_low_ns"] = json!(24 * MS);
     layers[1]["start_high_ns"] = json!(25 * MS);
-    layers[1]["witnesses"] =
-        json!([{"evidence": "xray", "duration_ns": 123 * MS}, {"evidence": "apig log", "duration_ns": 122 * MS}]);
+    layers[1]["witnesses"] = json!([{"evidence": "xray", "duration_ns": 123 * MS}, {"evidence": "xray", "duration_ns": 121 * MS}, {"evidence": "apig log", "duration_ns": 122 * MS}]);
+    layers[1]["includes"] = json!(["nginx"]);
     layers[2]["within"] = json!("apig");
     layers[3]["within"] = json!("apig");
     layers[3]["estimated"] = json!(true);
@@ -72,7 +72,8 @@ fn own_times_stand_beside_the_bars_with_who_says_so() {
     for expect in [
         "3.00",
         "123",
-        "xray ±1.00; also apig log 122",
+        "xray ±1.00; also xray 121, apig log 122",
+        "apig + nginx",
         "xray, estimated",
         "cold  ·  GET https://api.example.com/orders",
     ] {
@@ -103,37 +104,35 @@ fn what_cannot_be_drawn_is_an_error() {
 }
 
 fn check(layout: &Layout) {
-    let canvas = Rect { x: 0.0, y: 0.0, width: f64::from(layout.width), height: f64::from(layout.height) };
-    let within = |inner: &Rect, outer: &Rect| {
-        inner.x >= outer.x - 1e-6
-            && inner.y >= outer.y - 1e-6
-            && inner.right() <= outer.right() + 1.0
-            && inner.bottom() <= outer.bottom() + 1e-6
-    };
-    let overlap = |one: &Rect, other: &Rect| {
-        one.right() > other.x && other.right() > one.x && one.bottom() > other.y && other.bottom() > one.y
-    };
+    let canvas = canvas(layout.width, layout.height);
     let requests = layout
         .requests
         .iter()
         .flat_map(|request| request.labels.iter().chain(request.grid.iter().flat_map(|line| &line.labels)));
-    let labels: Vec<&Label> =
-        [&layout.headline.title, &layout.headline.subtitle].into_iter().chain(requests).chain(&layout.note).collect();
-    for (index, label) in labels.iter().enumerate() {
-        let bounds = label.bounds();
-        assert!(within(&bounds, &canvas), "{:?} leaves the canvas: {bounds:?}", label.text);
-        for other in &labels[index + 1..] {
-            assert!(!overlap(&bounds, &other.bounds()), "{:?} meets {:?}", label.text, other.text);
-        }
-    }
+    let labels = Labels::checked(
+        [&layout.headline.title, &layout.headline.subtitle].into_iter().chain(requests).chain(&layout.note),
+        &canvas,
+    );
     for request in &layout.requests {
+        assert!(within(&request.plot, &canvas), "{:?}", request.plot);
         let bars = request.rows.iter().flat_map(|row| row.own.iter().chain(&row.called).chain(&row.range));
         for bar in bars.chain([&request.wait]) {
-            assert!(within(bar, &request.plot), "{bar:?} leaves {:?}", request.plot);
-            let met = labels.iter().find(|label| overlap(&label.bounds(), bar));
-            assert!(met.is_none(), "a bar meets {met:?}");
+            labels.check_shape(bar, &request.plot);
         }
     }
+}
+
+#[test]
+fn lengths_that_cannot_be_are_drawn_without_conflict() {
+    let share = |layer: &str, own: u64, inclusive: u64| json!({"layer": layer, "duration_ns": own, "inclusive_ns": inclusive, "evidence": "xray", "estimated": false});
+    let no_wait = request(0, &json!([share("network", 0, 0)]));
+    let endless = request(MS, &json!([share("elb", 1, u64::MAX), share("ec2", 1, u64::MAX), share("lambda", 1, 9)]));
+    for trace in [&no_wait, &endless] {
+        check(&Layout::new(&[trace], 0, "title", 800.0));
+    }
+    let nothing_to_split =
+        sample::trace(9, "https://h/", &[("connect", MS, "wire", 1)], json!({"layers": [share("elb", 1, 1)]}));
+    assert!(matches!(layers(&[nothing_to_split], &ChartOptions::default()), Err(ChartError::NoLayers { .. })));
 }
 
 proptest! {

@@ -296,6 +296,7 @@ fn starts(traces: &[Trace]) -> Vec<Nanos> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::conflicts::{Labels, canvas, overlap, within};
     use super::super::specimens::{any_traces, written};
     use super::*;
 
@@ -325,35 +326,12 @@ mod tests {
         }
     }
 
-    fn overlap(one: &Rect, other: &Rect) -> bool {
-        let apart =
-            one.right() <= other.x || other.right() <= one.x || one.bottom() <= other.y || other.bottom() <= one.y;
-        !apart && one.width > 0.0 && other.width > 0.0
-    }
-
-    fn within(inner: &Rect, outer: &Rect) -> bool {
-        const ROUNDING: f64 = 1e-6;
-        inner.x >= outer.x - ROUNDING
-            && inner.y >= outer.y - ROUNDING
-            && inner.right() <= outer.right() + ROUNDING
-            && inner.bottom() <= outer.bottom() + ROUNDING
-    }
-
     /// Everything that must hold of any chart.
     fn check(layout: &Layout) {
-        let canvas = Rect { x: 0.0, y: 0.0, width: f64::from(layout.width), height: f64::from(layout.height) };
-        let labels: Vec<(&str, Rect)> =
-            layout.labels().into_iter().map(|label| (label.text.as_str(), label.bounds())).collect();
-        for (index, (text, bounds)) in labels.iter().enumerate() {
-            assert!(within(bounds, &canvas), "{text:?} leaves the canvas: {bounds:?}");
-            for (other, other_bounds) in &labels[index + 1..] {
-                assert!(!overlap(bounds, other_bounds), "{text:?} meets {other:?}: {bounds:?}, {other_bounds:?}");
-            }
-        }
+        let canvas = canvas(layout.width, layout.height);
+        let labels = Labels::checked(layout.labels(), &canvas);
         for symbol in layout.symbols() {
-            assert!(within(&symbol, &canvas), "a symbol leaves the canvas: {symbol:?}");
-            let met = labels.iter().find(|(_, bounds)| overlap(bounds, &symbol));
-            assert!(met.is_none(), "a symbol meets {met:?}: {symbol:?}");
+            labels.check_shape(&symbol, &canvas);
         }
         for row in &layout.rows {
             check_row(row, layout);
@@ -361,9 +339,7 @@ mod tests {
         for ladder in &layout.ladders {
             assert!(within(&ladder.frame, &canvas) && ladder.frame.y > layout.plot.bottom(), "{:?}", ladder.frame);
             for bar in ladder.rungs.iter().flat_map(|rung| [rung.lead, rung.step, rung.spread, rung.best]).flatten() {
-                assert!(within(&bar, &ladder.frame), "a bar leaves its ladder: {bar:?}");
-                let met = labels.iter().find(|(_, bounds)| overlap(bounds, &bar));
-                assert!(met.is_none(), "a bar meets {met:?}: {bar:?}");
+                labels.check_shape(&bar, &ladder.frame);
             }
         }
     }

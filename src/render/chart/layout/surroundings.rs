@@ -28,7 +28,7 @@ pub(super) fn subtitle(traces: &[Trace]) -> String {
     if !vantages.is_empty() {
         parts.push(format!("from {}", vantages.into_iter().collect::<Vec<_>>().join(", ")));
     }
-    let failed = traces.iter().filter(|trace| trace.failure().is_some()).count();
+    let failed = traces.iter().filter(|trace| trace.failure_name().is_some()).count();
     let count = if traces.len() == 1 { "1 trace".to_owned() } else { format!("{} traces", traces.len()) };
     parts.push(if failed == 0 { count } else { format!("{count}, {failed} failed") });
     let evidence: BTreeSet<Evidence> =

@@ -6,7 +6,7 @@ use super::super::frame::{self, Keyed, text_on_paper, upright};
 use super::super::geometry::Rect;
 use super::super::palette::{INK, PAPER};
 use super::Part;
-use super::layout::{Layout, PlacedBar, PlacedPanel, Whisker, colour};
+use super::layout::{Layout, PlacedBar, PlacedPanel, Whisker, colour, is_striped};
 use crate::render::chart::layers;
 
 pub(super) fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
@@ -37,7 +37,13 @@ fn draw_bar(bar: &PlacedBar, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
         let border = &pair[1].rect;
         canvas.fill(&upright(border.x, border.y, border.bottom(), 1.0), PAPER)?;
     }
-    bar.pieces.iter().filter_map(|piece| piece.inside.as_ref()).try_for_each(|label| canvas.text(label))?;
+    for placed in &bar.pieces {
+        match &placed.inside {
+            Some(label) if is_striped(&placed.part) => text_on_paper(label, canvas)?,
+            Some(label) => canvas.text(label)?,
+            None => {}
+        }
+    }
     bar.whisker.map_or(Ok(()), |bounds| whisker(bounds, canvas))?;
     bar.verdict.iter().try_for_each(|label| text_on_paper(label, canvas))
 }

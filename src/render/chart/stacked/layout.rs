@@ -5,7 +5,7 @@
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
 use super::super::frame::{self, Axis, GridLine, Headline, Keyed, MARGIN, NOTE};
-use super::super::geometry::{Anchor, Font, Label, Rect};
+use super::super::geometry::{Anchor, Font, Label, Rect, times};
 use super::super::palette::{FAILURE, INK, Rgb, of_layer, of_phase};
 use super::super::scale::milliseconds;
 use super::{Bar, Panels, Part};
@@ -27,7 +27,7 @@ const PANEL_TITLE: f64 = 30.0;
 const GAP: f64 = 8.0;
 /// Between a time and the ends of the part it is written in.
 const INSIDE_MARGIN: f64 = 4.0;
-/// The least width of a part that took time.
+/// The least width of a part that took time, unless there are so many that they need more than a quarter of the panel.
 const SLIVER: f64 = 1.0;
 
 /// The chart with everything in its place.
@@ -85,16 +85,18 @@ struct Metrics {
     name: Font,
     inside: f64,
     axis: Axis,
+    /// The least width of a part that took time.
+    sliver: f64,
 }
 
 impl Metrics {
     fn for_rows(rows: usize) -> Self {
         let name = Font { size: 14.0, weight: Weight::SemiBold, ink: INK };
         if rows <= MOST_ROOMY {
-            Self { pitch: 42.0, bar: 26.0, name, inside: 12.5, axis: Axis::Below }
+            Self { pitch: 42.0, bar: 26.0, name, inside: 12.5, axis: Axis::Below, sliver: SLIVER }
         } else {
             let name = Font { size: 12.5, ..name };
-            Self { pitch: 26.0, bar: 17.0, name, inside: 11.5, axis: Axis::AboveAndBelow }
+            Self { pitch: 26.0, bar: 17.0, name, inside: 11.5, axis: Axis::AboveAndBelow, sliver: SLIVER }
         }
     }
 }
@@ -107,9 +109,14 @@ pub(super) fn colour(part: &Part) -> Rgb {
     }
 }
 
+/// Whether a part is striped, so that text in it needs paper.
+pub(super) const fn is_striped(part: &Part) -> bool {
+    matches!(part, Part::Layer(Layer::Network | Layer::Unattributed))
+}
+
 impl Layout {
     pub(super) fn new(panels: &Panels, title: &str, subtitle: &str, width: f64) -> Self {
-        let metrics = Metrics::for_rows(panels.rows.len());
+        let mut metrics = Metrics::for_rows(panels.rows.len());
         let room = width - 2.0 * MARGIN;
         let names: Vec<String> = panels
             .rows
@@ -119,22 +126,25 @@ impl Layout {
         let names_width = names.iter().map(|name| metrics.name.width(name)).fold(0.0, f64::max);
         let left = MARGIN + names_width + 16.0;
         let abreast = abreast(panels.panels.len(), width - MARGIN - left);
-        let gutters = GUTTER * (abreast.max(1) - 1) as f64;
-        let panel_width = (width - MARGIN - left - gutters) / abreast as f64;
+        let gutters = GUTTER * times(abreast.max(1) - 1);
+        let panel_width = (width - MARGIN - left - gutters) / times(abreast);
+
+        let most_parts = panels.bars().map(|bar| bar.parts.len()).max().unwrap_or_default();
+        metrics.sliver = SLIVER.min(panel_width / 4.0 / times(most_parts.max(1)));
 
         let (legend, whisker_key) = legend(panels, room);
         let legend_bottom =
             frame::legend_bottom(&legend).max(whisker_key.as_ref().map_or(0.0, |key| key.symbol.bottom()));
         let titled = if panels.panels.iter().any(|panel| !panel.title.is_empty()) { PANEL_TITLE } else { 0.0 };
         let above = if metrics.axis == Axis::AboveAndBelow { 36.0 } else { 18.0 };
-        let height = metrics.pitch * panels.rows.len() as f64;
+        let height = metrics.pitch * times(panels.rows.len());
         let scale = scale(panels, &metrics, panel_width);
 
         let mut top = legend_bottom + above + titled;
         let mut placed = Vec::new();
         for line in panels.panels.chunks(abreast) {
             for (index, panel) in line.iter().enumerate() {
-                let x = left + (panel_width + GUTTER) * index as f64;
+                let x = left + (panel_width + GUTTER) * times(index);
                 let plot = Rect { x, y: top, width: panel_width, height };
                 let mut labels = Vec::new();
                 if !panel.title.is_empty() {
@@ -182,7 +192,7 @@ fn abreast(panels: usize, room: f64) -> usize {
 }
 
 fn middle_of_row(plot: &Rect, metrics: &Metrics, row: usize) -> f64 {
-    plot.y + metrics.pitch * (row as f64 + 0.5)
+    plot.y + metrics.pitch * (times(row) + 0.5)
 }
 
 /// Pixels for a millisecond, so that every bar, whisker and number stays within its panel.
@@ -192,7 +202,7 @@ fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> f64 {
         .filter_map(|bar| {
             let end = bar.end().as_millis_f64();
             let text: f64 = bar.verdict(metrics).iter().map(|(text, font)| GAP + font.width(text)).sum();
-            let slivers = SLIVER * bar.parts.len() as f64;
+            let slivers = metrics.sliver * times(bar.parts.len());
             (end > 0.0).then(|| (width - text - slivers).max(1.0) / end)
         })
         .reduce(f64::min)
@@ -202,14 +212,14 @@ fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> f64 {
 /// What the colours mean, of those that occur, and the whisker.
 fn legend(panels: &Panels, room: f64) -> (Vec<Keyed<Part>>, Option<Keyed<()>>) {
     let mut parts: Vec<Part> = panels.bars().flat_map(|bar| bar.parts.iter().map(|(part, _)| part.clone())).collect();
-    parts.sort_unstable();
+    parts.sort_unstable_by(|one, other| one.place().cmp(&other.place()));
     parts.dedup();
     let has_whisker = panels.bars().filter_map(|bar| bar.whole).any(|whole| whole.middle_half.is_some());
     let names: Vec<String> = parts.iter().map(|part| part.name().to_owned()).collect();
     let mut entries: Vec<(Option<Part>, &str)> =
         parts.into_iter().map(Some).zip(names.iter().map(String::as_str)).collect();
     if has_whisker {
-        entries.push((None, "middle half of the wholes"));
+        entries.push((None, "middle half of the requests"));
     }
     let mut legend = Vec::new();
     let mut whisker = None;
@@ -242,7 +252,11 @@ impl Bar {
             self.whole.iter().map(|whole| (format!("{} ms", milliseconds(whole.length)), metrics.name)).collect();
         if self.failures > 0 {
             texts.push((format!("{} of {} failed", self.failures, self.requests), failed));
-        } else if self.whole.is_none() {
+        }
+        let silent = self.requests - self.failures - self.measured;
+        if silent > 0 {
+            texts.push((format!("{silent} of {} without layers", self.requests), NOTE));
+        } else if self.whole.is_none() && self.failures == 0 {
             texts.push(("nothing measured".to_owned(), NOTE));
         }
         texts
@@ -256,7 +270,7 @@ impl PlacedBar {
             .parts
             .iter()
             .map(|(part, length)| {
-                let width = (length.as_millis_f64() * scale).max(SLIVER);
+                let width = (length.as_millis_f64() * scale).max(metrics.sliver);
                 let rect = Rect { x: end, y: middle - metrics.bar / 2.0, width, height: metrics.bar };
                 end = rect.right();
                 Piece { part: part.clone(), rect, inside: inside(part, *length, &rect, metrics) }
@@ -284,12 +298,12 @@ impl PlacedBar {
 
 /// The name and time of a part inside its rectangle, or the time alone, if that fits.
 fn inside(part: &Part, length: Nanos, rect: &Rect, metrics: &Metrics) -> Option<Label> {
-    let striped = matches!(part, Part::Layer(Layer::Network | Layer::Unattributed));
-    let font = Font { size: metrics.inside, weight: Weight::SemiBold, ink: colour(part).ink() };
+    let ink = if is_striped(part) { INK } else { colour(part).ink() };
+    let font = Font { size: metrics.inside, weight: Weight::SemiBold, ink };
     let time = milliseconds(length);
     let (x, y) = rect.middle();
     [format!("{} {time}", part.name()), time]
         .into_iter()
-        .find(|text| !striped && font.width(text) + 2.0 * INSIDE_MARGIN <= rect.width)
+        .find(|text| font.width(text) + 2.0 * INSIDE_MARGIN <= rect.width)
         .map(|text| font.label(&text, x, font.centred_on(y), Anchor::Middle))
 }

@@ -5,7 +5,7 @@
 //! median of the whole. A part that did not happen in a request took no time of it, and counts as that here.
 //!
 //! Several targets measured from several places are small multiples: a panel for each target, a row for each place, the same
-//! rows and the same scale in all of them.
+//! rows and the same scale in all of them. Rows are then ordered by what their bars sum to.
 
 mod draw;
 mod layout;
@@ -21,6 +21,8 @@ use crate::trace::{Layer, Phase, Trace};
 use layout::Layout;
 
 const CHART: &str = "stacked";
+/// What traces without a place are called beside traces with one.
+const UNNAMED_PLACE: &str = "unnamed place";
 
 /// How the requests of a group become one bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub enum PartsOf {
     Wait,
 }
 
-/// In which order bars stand.
+/// In which order bars stand; those without a length stand last, but for [`Order::Given`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The shortest first.
@@ -73,6 +75,11 @@ enum Part {
 }
 
 impl Part {
+    /// Where it stands in a bar: on the wire in this order, and what nobody speaks of at the end.
+    fn place(&self) -> (bool, &Self) {
+        (*self == Self::Layer(Layer::Unattributed), self)
+    }
+
     fn name(&self) -> &str {
         match self {
             Self::Phase(phase) => phase.as_str(),
@@ -88,9 +95,10 @@ struct Bar {
     parts: Vec<(Part, Nanos)>,
     /// The statistic of the whole, and between which lengths the middle half of the wholes lies.
     whole: Option<Whole>,
-    /// How many requests, and how many of them did not get a whole response.
+    /// How many requests, how many of them failed, as summaries count it, and of how many the bar is the statistic.
     requests: usize,
     failures: usize,
+    measured: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +131,7 @@ pub fn stacked(groups: &[Group<'_>], stacked: StackedOptions, options: &ChartOpt
     if groups.is_empty() {
         return Err(ChartError::NoTraces { chart: CHART });
     }
-    let has_layers = |trace: &&Trace| !trace.layers.is_empty();
-    if stacked.parts == PartsOf::Wait && !groups.iter().flat_map(|group| &group.traces).any(|trace| has_layers(trace)) {
+    if !groups.iter().flat_map(|group| &group.traces).any(|trace| stacked.parts.are_in(trace)) {
         return Err(ChartError::NoLayers { chart: CHART });
     }
     let width = frame::width(options)?;
@@ -139,11 +146,11 @@ pub fn stacked(groups: &[Group<'_>], stacked: StackedOptions, options: &ChartOpt
 impl Panels {
     /// A panel for each target where there are several targets and several places, else one.
     fn new(groups: &[Group<'_>], stacked: StackedOptions) -> Self {
-        let places: Vec<&str> = distinct(groups.iter().filter_map(|group| group.row.vantage.as_deref()));
+        let places: Vec<Option<&str>> = distinct(groups.iter().map(|group| group.row.vantage.as_deref()));
         let targets: Vec<String> = distinct(groups.iter().map(without_place));
         if places.len() > 1 && targets.len() > 1 {
             let rows = sorted_rows(&places, stacked, |place| {
-                let here = groups.iter().filter(|group| group.row.vantage.as_deref() == Some(*place));
+                let here = groups.iter().filter(|group| group.row.vantage.as_deref() == *place);
                 here.filter_map(|group| Bar::new(group, stacked).whole).map(|whole| whole.length).sum()
             });
             let panels = targets.iter().map(|target| Panel {
@@ -152,19 +159,23 @@ impl Panels {
                     .iter()
                     .map(|place| {
                         let wanted = |group: &&Group<'_>| {
-                            group.row.vantage.as_deref() == Some(**place) && without_place(group) == *target
+                            group.row.vantage.as_deref() == **place && without_place(group) == *target
                         };
                         groups.iter().find(wanted).map(|group| Bar::new(group, stacked))
                     })
                     .collect(),
             });
-            return Self { panels: panels.collect(), rows: rows.iter().map(|place| (**place).to_owned()).collect() };
+            return Self {
+                panels: panels.collect(),
+                rows: rows.iter().map(|place| place.unwrap_or(UNNAMED_PLACE).to_owned()).collect(),
+            };
         }
         // With a single target, places are what tells the rows apart.
         let by_place = places.len() > 1;
         let named = |group: &Group<'_>| match &group.row.vantage {
-            Some(place) if by_place => place.clone(),
-            _ => without_place(group),
+            _ if !by_place => without_place(group),
+            Some(place) => place.clone(),
+            None => UNNAMED_PLACE.to_owned(),
         };
         let indices: Vec<usize> = (0..groups.len()).collect();
         let order = sorted_rows(&indices, stacked, |index| {
@@ -216,7 +227,7 @@ impl Bar {
             .traces
             .iter()
             .copied()
-            .filter(|trace| trace.failure().is_none() && stacked.parts.are_in(trace))
+            .filter(|trace| trace.failure_name().is_none() && stacked.parts.are_in(trace))
             .collect();
         let mut lengths: BTreeMap<Part, Vec<Nanos>> = BTreeMap::new();
         for trace in &complete {
@@ -229,12 +240,14 @@ impl Bar {
             let length = stacked.statistic.of(&Sample::new(lengths)?);
             (length > Nanos::ZERO).then_some((part, length))
         });
+        let mut parts: Vec<(Part, Nanos)> = parts.collect();
+        parts.sort_unstable_by(|(one, _), (other, _)| one.place().cmp(&other.place()));
         let whole = Sample::new(complete.iter().filter_map(|trace| stacked.parts.whole(trace))).map(|sample| Whole {
             length: stacked.statistic.of(&sample),
             middle_half: (sample.count() > 3).then(|| (sample.percentile(250), sample.percentile(750))),
         });
-        let failures = group.traces.iter().filter(|trace| trace.failure().is_some()).count();
-        Self { parts: parts.collect(), whole, requests: group.traces.len(), failures }
+        let failures = group.traces.iter().filter(|trace| trace.failure_name().is_some()).count();
+        Self { parts, whole, requests: group.traces.len(), failures, measured: complete.len() }
     }
 }
 
@@ -285,17 +298,24 @@ fn default_title(stacked: StackedOptions) -> String {
 fn subtitle(groups: &[Group<'_>], stacked: StackedOptions) -> String {
     let traces = || groups.iter().flat_map(|group| group.traces.iter().copied());
     let mut parts: Vec<String> = frame::since(traces()).into_iter().collect();
-    let places: Vec<&str> = distinct(traces().filter_map(|trace| trace.subject.vantage.as_deref()));
+    let places: Vec<Option<&str>> = distinct(traces().map(|trace| trace.subject.vantage.as_deref()));
     match places.as_slice() {
-        [] => {}
-        [place] => parts.push(format!("from {place}")),
+        [] | [None] => {}
+        [Some(place)] => parts.push(format!("from {place}")),
         places => parts.push(format!("from {} places", places.len())),
     }
-    parts.push(format!("{} requests", traces().count()));
-    let what = if stacked.parts == PartsOf::Total { "phase" } else { "layer" };
+    parts.push(requests(traces().count()));
+    let (part, whole) = match stacked.parts {
+        PartsOf::Total => ("phase", "request"),
+        PartsOf::Wait => ("layer", "wait"),
+    };
     let statistic = stacked.statistic.as_str();
-    parts.push(format!("{statistic} of each {what}, number: {statistic} of the whole, whisker: its middle half"));
+    parts.push(format!("bars: {statistic} of each {part}, numbers: {statistic} of the whole {whole}"));
     parts.join("  ·  ")
+}
+
+fn requests(count: usize) -> String {
+    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
 /// The chart in words, a line for each bar.
@@ -308,12 +328,18 @@ fn description(panels: &Panels, stacked: StackedOptions) -> String {
             let Some(bar) = bar else { continue };
             let title = if panel.title.is_empty() { String::new() } else { format!("{} from ", panel.title) };
             // Writing to a String cannot fail.
-            let _ = write!(text, "\n{}: {} requests", format!("{title}{row}").replace(['\n', '\r'], " "), bar.requests);
+            let name = format!("{title}{row}").replace(['\n', '\r'], " ");
+            let _ = write!(text, "\n{name}: {}", requests(bar.requests));
             if let Some(whole) = bar.whole {
                 let _ = write!(text, ", {} ms in all", super::scale::milliseconds(whole.length));
             }
             for (part, length) in &bar.parts {
-                let _ = write!(text, ", {} {}", part.name(), super::scale::milliseconds(*length));
+                let _ = write!(
+                    text,
+                    ", {} {}",
+                    part.name().replace(['\n', '\r'], " "),
+                    super::scale::milliseconds(*length)
+                );
             }
             if bar.failures > 0 {
                 let _ = write!(text, ", {} failed", bar.failures);

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use resvg::usvg::roxmltree::Document;
 use serde_json::json;
 
-use super::super::geometry::{Label, Rect};
+use super::super::conflicts::{Labels, canvas, within};
+use super::super::geometry::Rect;
 use super::*;
 use crate::render::sample;
 
@@ -79,6 +80,36 @@ fn layers_are_parts_of_the_wait() {
     assert_eq!(bar.whole.map(|whole| whole.length), Some(Nanos::from_millis(22)), "only waits that have layers");
 }
 
+#[test]
+fn what_summaries_count_as_failed_is_in_no_bar() {
+    let response = json!({"status": 503, "version": "HTTP/1.1", "headers": [], "header_bytes": 1, "body_bytes": 0, "informational": []});
+    let unexpected = sample::trace(
+        5,
+        "https://example.com/",
+        &[("wait", 500 * MS, "wire", 1)],
+        json!({"expect_status": 200, "response": response}),
+    );
+    let traces = [request(&[("wait", 10)]), unexpected];
+    let bar = Bar::new(&group("a", None, &traces), StackedOptions::default());
+    assert_eq!((parts(&bar), bar.failures), (vec![("wait", 10)], 1));
+}
+
+#[test]
+fn a_bar_says_of_how_many_requests_nothing_is_known() {
+    let traces = [by_layer(&[("elb", 1), ("unattributed", 2), ("nginx", 3)]), request(&[("wait", 5)]), failed()];
+    let groups = [group("a", None, &traces), group("b", None, &traces[1..2])];
+    let wait = StackedOptions { parts: PartsOf::Wait, ..StackedOptions::default() };
+    let panels = Panels::new(&groups, wait);
+    let layout = Layout::new(&panels, "title", "subtitle", 800.0);
+    check(&layout);
+    let verdicts: Vec<Vec<&str>> =
+        layout.panels[0].bars.iter().map(|bar| bar.verdict.iter().map(|label| label.text.as_str()).collect()).collect();
+    assert_eq!(verdicts, [vec!["6.00 ms", "1 of 3 failed", "1 of 3 without layers"], vec!["1 of 1 without layers"]]);
+    let legend: Vec<&str> = layout.legend.iter().map(|entry| entry.key.name()).collect();
+    assert_eq!(legend, ["elb", "nginx", "unattributed"], "what nobody speaks of comes last, as in the bars");
+    assert_eq!(parts(panels.bars().next().unwrap()), [("elb", 1), ("nginx", 3), ("unattributed", 2)]);
+}
+
 fn rows(panels: &Panels) -> Vec<&str> {
     panels.rows.iter().map(String::as_str).collect()
 }
@@ -96,6 +127,11 @@ fn several_targets_from_several_places_are_a_panel_each() {
         panels.panels.iter().map(|panel| panel.bars.iter().map(Option::is_some).collect()).collect();
     assert_eq!(known, [[true, true], [false, true]]);
 
+    let somewhere = group("a", None, [&slow]);
+    let with_unnamed: Vec<Group<'_>> = everywhere.iter().cloned().chain([somewhere]).collect();
+    let panels = Panels::new(&with_unnamed, StackedOptions::default());
+    assert_eq!(rows(&panels), ["tokyo", "unnamed place", "berlin"], "nothing that was measured is left out");
+
     let one_target = Panels::new(&everywhere[..2], StackedOptions::default());
     assert_eq!((rows(&one_target), one_target.panels.len()), (vec!["berlin", "tokyo"], 1));
     let one_place =
@@ -106,41 +142,27 @@ fn several_targets_from_several_places_are_a_panel_each() {
 }
 
 fn check(layout: &Layout) {
-    let canvas = Rect { x: 0.0, y: 0.0, width: f64::from(layout.width), height: f64::from(layout.height) };
-    let within = |inner: &Rect, outer: &Rect| {
-        inner.x >= outer.x - 1e-6
-            && inner.y >= outer.y - 1e-6
-            && inner.right() <= outer.right() + 1e-6
-            && inner.bottom() <= outer.bottom() + 1e-6
-    };
-    let overlap = |one: &Rect, other: &Rect| {
-        one.right() > other.x && other.right() > one.x && one.bottom() > other.y && other.bottom() > one.y
-    };
+    let canvas = canvas(layout.width, layout.height);
     let frame = [&layout.headline.title, &layout.headline.subtitle].into_iter();
     let legend = layout.legend.iter().map(|entry| &entry.label).chain(layout.whisker_key.iter().map(|key| &key.label));
     let panels = layout.panels.iter().flat_map(|panel| {
         let ticks = panel.grid.iter().flat_map(|line| &line.labels);
         panel.labels.iter().chain(ticks).chain(panel.bars.iter().flat_map(|bar| &bar.verdict))
     });
-    let labels: Vec<&Label> = frame.chain(legend).chain(panels).collect();
-    for (index, label) in labels.iter().enumerate() {
-        let bounds = label.bounds();
-        assert!(within(&bounds, &canvas), "{:?} leaves the canvas: {bounds:?}", label.text);
-        for other in &labels[index + 1..] {
-            assert!(!overlap(&bounds, &other.bounds()), "{:?} meets {:?}", label.text, other.text);
-        }
-    }
+    let labels = Labels::checked(frame.chain(legend).chain(panels), &canvas);
+    let symbols = layout.legend.iter().map(|entry| entry.symbol).chain(layout.whisker_key.iter().map(|key| key.symbol));
+    symbols.for_each(|symbol| labels.check_shape(&symbol, &canvas));
     for panel in &layout.panels {
         for bar in &panel.bars {
             for piece in &bar.pieces {
-                assert!(within(&piece.rect, &panel.plot), "a bar leaves its panel: {piece:?}");
+                labels.check_shape(&piece.rect, &panel.plot);
                 let inside = piece.inside.as_ref().is_none_or(|label| within(&label.bounds(), &piece.rect));
                 assert!(inside, "a text leaves its part: {piece:?}");
-                let met = labels.iter().find(|label| overlap(&label.bounds(), &piece.rect));
-                assert!(met.is_none(), "a bar meets {met:?}");
             }
             if let Some(whisker) = bar.whisker {
-                assert!(whisker.from <= whisker.to && whisker.to <= panel.plot.right(), "{whisker:?}");
+                let line = Rect { x: whisker.from, y: whisker.y, width: whisker.to - whisker.from, height: 0.0 };
+                assert!(line.width >= 0.0, "{whisker:?}");
+                labels.check_shape(&line, &panel.plot);
             }
         }
     }
@@ -202,5 +224,23 @@ proptest! {
         check(&Layout::new(&panels, &names[0], &subtitle(&groups, StackedOptions::default()), f64::from(width)));
         let svg = stacked(&groups, StackedOptions::default(), &ChartOptions { width, ..ChartOptions::default() }).unwrap();
         prop_assert!(Document::parse(svg.as_str()).is_ok());
+    }
+
+    #[test]
+    fn no_layer_meets_anything_whatever_it_is_called(
+        layers in proptest::collection::vec((any::<String>(), 0_u64..1 << 30), 1..60),
+        name_length in 0_usize..300,
+        width in prop_oneof![Just(800_u32), Just(4000)],
+    ) {
+        let layers: Vec<(String, u64)> = layers
+            .into_iter()
+            .enumerate()
+            .map(|(index, (name, millis))| (format!("{index}{name}{}", "n".repeat(name_length)), millis))
+            .collect();
+        let named: Vec<(&str, u64)> = layers.iter().map(|(name, millis)| (name.as_str(), *millis)).collect();
+        let traces = [by_layer(&named)];
+        let groups = [group("a", None, &traces)];
+        let wait = StackedOptions { parts: PartsOf::Wait, ..StackedOptions::default() };
+        check(&Layout::new(&Panels::new(&groups, wait), "title", &subtitle(&groups, wait), f64::from(width)));
     }
 }
