@@ -35,6 +35,16 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// With intervals of this confidence, and so many resamples that twenty of them lie beyond either end of one; at most a million.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 80 and a million")]
+    pub fn with_confidence(self, confidence: Confidence) -> Self {
+        let wanted = (40.0 / confidence.level()).ceil().min(1e6) as u32;
+        Self { confidence, resamples: self.resamples.max(wanted), ..self }
+    }
+}
+
 /// A share of all intervals, above 0.5 and below 1; 0.95 unless chosen otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(into = "f64", try_from = "f64")]
@@ -175,5 +185,10 @@ mod tests {
             assert!(Confidence::try_from(share).is_err(), "{share}");
         }
         assert_eq!(Confidence::try_from(0.95), Ok(Confidence::default()));
+        for (share, resamples) in [(0.6, 4_000), (0.95, 4_000), (0.999, 40_000), (0.999_999_9, 1_000_000)] {
+            let confidence = Confidence::try_from(share).unwrap();
+            let settings = Settings::default().with_confidence(confidence);
+            assert_eq!((settings.confidence, settings.resamples), (confidence, resamples));
+        }
     }
 }

@@ -128,10 +128,9 @@ impl ComparisonArgs {
             baseline: self.baseline.clone(),
             by: self.by,
             settings: Settings {
-                confidence,
                 same_within: same_within.unwrap_or(default.same_within),
                 seed: seed_of(seed)?.unwrap_or(default.seed),
-                ..default
+                ..default.with_confidence(confidence)
             },
             slo: self.slo.as_deref().map(str::parse).transpose().of("--slo")?,
         })
