@@ -16,17 +16,18 @@ const WAIT: u64 = 100 * MS;
 fn run(directory: &Path, words: &[&str], stdin: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirefall"));
     command.env_clear().env("HOME", directory).env("COLUMNS", "80").current_dir(directory).arg("attribute").args(words);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("wirefall runs");
     // Whoever reads no standard input may be gone already.
-    let _ = child.stdin.take().unwrap().write_all(stdin);
-    child.wait_with_output().unwrap()
+    let _ = child.stdin.take().expect("a pipe").write_all(stdin);
+    child.wait_with_output().expect("it ends")
 }
 
 /// Runs it, checks the exit code, and returns both streams.
 #[track_caller]
 fn check(directory: &Path, words: &[&str], exit_code: i32) -> (String, String) {
     let output = run(directory, words, b"");
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(exit_code), "{words:?}\n{stdout}\n{stderr}");
     (stdout, stderr)
@@ -84,7 +85,7 @@ fn report(id: u32) -> String {
 
 /// A cold request to a function, one through a balancer, and one whose balancer's record is another request's.
 fn directory() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     let names = |id: u32| {
         [["x-amz-apigw-id".to_owned(), format!("ext{id}=")], ["x-amzn-requestid".to_owned(), format!("req-{id}")]]
     };
@@ -95,11 +96,11 @@ fn directory() -> TempDir {
         trace(2, "balanced", &["elb", "ec2"], &[["set-cookie", "AWSALB=[redacted]"]]),
         trace(3, "balanced", &["elb", "ec2"], &[]),
     ];
-    let lines: String = traces.iter().map(|trace| format!("{trace}\n")).collect();
+    let lines = traces.each_ref().map(ToString::to_string).join("\n") + "\n";
     let write = |name: &str, text: &str| {
         let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
     };
     write("traces.jsonl", &lines);
     let time = "2024-11-22T04:00:01.600000Z";
@@ -114,11 +115,13 @@ fn directory() -> TempDir {
 }
 
 fn layers(line: &str) -> Vec<(String, u64)> {
-    let trace: Value = serde_json::from_str(line).unwrap();
+    let trace: Value = serde_json::from_str(line).expect("JSON");
     let shares = trace["layers"].as_array().cloned().unwrap_or_default();
     shares
         .iter()
-        .map(|share| (share["layer"].as_str().unwrap().to_owned(), share["duration_ns"].as_u64().unwrap()))
+        .map(|share| {
+            (share["layer"].as_str().expect("a name").to_owned(), share["duration_ns"].as_u64().expect("a number"))
+        })
         .collect()
 }
 

@@ -51,18 +51,23 @@ fn record(source: Source, line: u64, keys: Vec<Key>, seconds: i64) -> Record {
     }
 }
 
-/// For each trace the records that are its, then those refused with the reason.
+/// The records that are a trace's, then those refused with the reason.
+type Joined<'r> = (Vec<usize>, Vec<(usize, &'r str)>);
+/// The same, as tests write it.
+type Expected<'r> = (&'r [usize], &'r [(usize, &'r str)]);
+
+/// What each trace is joined with.
 #[track_caller]
-fn check(traces: &[Trace], records: &[Record], expect: &[(&[usize], &[(usize, &str)])]) {
+fn check(traces: &[Trace], records: &[Record], expect: &[Expected<'_>]) {
     let found = join(traces, records);
-    let found: Vec<(Vec<usize>, Vec<(usize, &str)>)> = found
+    let found: Vec<Joined<'_>> = found
         .iter()
         .map(|found| {
             let refused = found.refused.iter().map(|(record, because)| (*record, because.as_str())).collect();
             (found.matches.iter().map(|found| found.record).collect(), refused)
         })
         .collect();
-    let expect: Vec<(Vec<usize>, Vec<(usize, &str)>)> =
+    let expect: Vec<Joined<'_>> =
         expect.iter().map(|(matches, refused)| (matches.to_vec(), refused.to_vec())).collect();
     assert_eq!(found, expect);
 }

@@ -53,7 +53,7 @@ fn shown(layers: &Layers) -> String {
     let shown = |share: &crate::trace::LayerShare| {
         let within = share.within.as_ref().map_or(String::new(), |within| format!("<{within}"));
         let estimated = if share.estimated { "~" } else { "" };
-        let includes: String = share.includes.iter().map(|layer| format!("+{layer}")).collect();
+        let includes: String = share.includes.iter().flat_map(|layer| ["+", layer.as_str()]).collect();
         format!("{}{includes}{within} {estimated}{}", share.layer, share.duration.get() / 1_000)
     };
     layers.iter().map(shown).collect::<Vec<_>>().join(", ")
@@ -493,7 +493,7 @@ fn any_statement() -> impl Strategy<Value = Statement> {
             if let Some(record) = &mut statement.record {
                 record.number = number;
                 record.joined = if strong { Joined::ById } else { Joined::ByAddress };
-                record.depth = Some(number as u32).filter(|_| strong);
+                record.depth = u32::try_from(number).ok().filter(|_| strong);
             }
             statement.covers = if stream == 0 { Covers::Stream } else { Covers::FirstByte };
             statement

@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_trace_without_evidence_has_no_lines() {
-        assert_eq!(shown(&sample::secure(), WIDE), [String::new(); 0]);
+        assert_eq!(shown(&sample::secure(), WIDE), Vec::<String>::new());
         assert_eq!(attribution(&[sample::secure()], &Tally::default(), &WIDE), "requests   0 of 0 split by layers\n");
     }
 }

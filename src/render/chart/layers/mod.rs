@@ -1,7 +1,8 @@
 //! The layers chart: the wait of one request, and inside it what each layer took.
 //!
-//! Lengths are what evidence says. Places are not known: clocks of two machines are never compared, so that a layer stands in
-//! the middle of the interval in which it can have been, and the interval is drawn below it. Where a layer calls another one,
+//! Lengths are what evidence says. Places are not known: clocks of two machines are never compared, so that a layer stands behind
+//! those that a request meets before it, as near to the middle as the interval allows in which it can have been, and the interval
+//! is drawn below it. Where a layer calls another one,
 //! its own time is in full colour and the other's is thinned. The round trip is drawn in halves at both ends, and what no
 //! evidence speaks of is striped.
 

@@ -63,28 +63,25 @@ pub(super) fn places(trace: &Trace) -> Vec<Placed<'_>> {
         .collect()
 }
 
-/// Where a layer is drawn: in the middle of where it can have been, or else behind what stands before it in the layer around
-/// it. `None` for what is not drawn in one piece.
+/// Where a layer is drawn: behind what a request meets before it in the layer around it, all of them together in the middle
+/// of that, and not where it cannot have been. `None` for what is not drawn in one piece.
 fn span(share: &LayerShare, trace: &Trace, zero: Nanos, around: Stretch) -> Option<Stretch> {
     if matches!(share.layer, Layer::Network | Layer::Unattributed) {
         return None;
     }
-    let length = share.inclusive.unwrap_or(share.duration).get();
-    let known = |share: &LayerShare| Some((share.start_low?, share.start_high?));
-    let start = known(share).map(|(low, high)| u64::midpoint(low.get(), high.get()).saturating_sub(zero.get()));
-    let start = start.unwrap_or_else(|| {
-        let siblings = || trace.layers.iter().filter(|other| other.within == share.within);
-        let length_of = |share: &LayerShare| share.inclusive.unwrap_or(share.duration);
-        let is_drawn = |share: &&LayerShare| !matches!(share.layer, Layer::Network | Layer::Unattributed);
-        // Sums of `Nanos` saturate: a file may claim any lengths.
-        let before: Nanos =
-            siblings().take_while(|other| other.layer != share.layer).filter(is_drawn).map(length_of).sum();
-        let all: Nanos = siblings().filter(is_drawn).map(length_of).sum();
-        let free = (around.1 - around.0).saturating_sub(all.get());
-        (around.0 + free / 2).saturating_add(before.get())
-    });
+    let siblings = || trace.layers.iter().filter(|other| other.within == share.within);
+    let length_of = |share: &LayerShare| share.inclusive.unwrap_or(share.duration);
+    let is_drawn = |share: &&LayerShare| !matches!(share.layer, Layer::Network | Layer::Unattributed);
+    // Sums of `Nanos` saturate: a file may claim any lengths.
+    let before: Nanos = siblings().take_while(|other| other.layer != share.layer).filter(is_drawn).map(length_of).sum();
+    let all: Nanos = siblings().filter(is_drawn).map(length_of).sum();
+    let free = (around.1 - around.0).saturating_sub(all.get());
+    let mut start = (around.0 + free / 2).saturating_add(before.get());
+    if let (Some(low), Some(high)) = (share.start_low, share.start_high) {
+        start = start.min(high.saturating_sub(zero).get()).max(low.saturating_sub(zero).get());
+    }
     let start = start.clamp(around.0, around.1);
-    Some((start, start.saturating_add(length).min(around.1)))
+    Some((start, start.saturating_add(length_of(share).get()).min(around.1)))
 }
 
 fn range(share: &LayerShare, zero: Nanos, whole: u64) -> Option<Stretch> {
