@@ -145,7 +145,7 @@ impl<'a> Page<'a> {
         for span in trace.timeline.spans() {
             let failed = trace.failure().is_some_and(|failure| failure.phase == span.phase);
             lines.push(self.phase(offset, &span, if failed { "✗" } else { "" }));
-            lines.extend(trace.wire.iter().flat_map(|wire| wire::delays(wire, span.phase, self.style)));
+            lines.extend(trace.wire.iter().flat_map(|wire| wire::delays(wire, span, self.style)));
             if let (Phase::Wait, Some(split)) = (span.phase, &trace.wait) {
                 lines.extend(self.split(split));
             }

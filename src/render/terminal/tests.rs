@@ -144,6 +144,21 @@ fn redirects_stand_behind_each_other_and_a_table_compares() {
 }
 
 #[test]
+fn a_phase_lost_no_more_than_it_lasted() {
+    let mut trace = sample::repeated();
+    let wire = trace.wire.as_mut().unwrap();
+    let request = wire.delays.iter_mut().find(|delay| delay.phase == Phase::Wait).unwrap();
+    // It goes on into the next phase, as long as the whole trace.
+    request.duration = trace.timeline.total();
+    let wait = trace.timeline.span(Phase::Wait).unwrap();
+    let rest = wait.end().saturating_sub(request.start);
+    assert!(rest <= wait.duration && request.duration > wait.duration);
+    let text = waterfall(&[trace], &UNICODE);
+    let expect = format!("of which {} ms waiting for a retransmission (RTO): request lost", millis(rest));
+    assert!(text.contains(&expect), "{expect} not in {text}");
+}
+
+#[test]
 fn time_lost_on_the_wire_is_named_under_its_phase() {
     check_lines(
         sample::repeated(),

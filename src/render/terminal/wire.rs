@@ -5,7 +5,7 @@ use super::facts::label;
 use super::line::{Line, Paint, Paragraph};
 use crate::render::length::{bytes, millis};
 use crate::time::Nanos;
-use crate::trace::{Cause, Delay, PacketCounts, Phase, Recovery, Side, Wire};
+use crate::trace::{Cause, Delay, PacketCounts, Phase, Recovery, Side, Span, Wire};
 
 /// The lines about the packets of the connection.
 pub(super) fn lines(wire: &Wire, style: Style) -> Vec<Line> {
@@ -62,18 +62,19 @@ fn offers(wire: &Wire) -> Option<String> {
     }
 }
 
-/// What a phase lost, a paragraph for each cause and recovery.
-pub(super) fn delays(wire: &Wire, phase: Phase, style: Style) -> Vec<Line> {
+/// What a phase lost, a paragraph for each cause and recovery. What of a delay passed in another phase is not this one's.
+pub(super) fn delays(wire: &Wire, span: Span, style: Style) -> Vec<Line> {
     let mut kinds: Vec<(&Delay, Nanos, usize)> = Vec::new();
-    for delay in wire.delays.iter().filter(|delay| delay.phase == phase) {
+    for delay in wire.delays.iter().filter(|delay| delay.phase == span.phase) {
+        let inside = delay.end().min(span.end()).saturating_sub(delay.start.max(span.start));
         let same =
             |(first, ..): &&mut (&Delay, Nanos, usize)| (first.cause, first.recovery) == (delay.cause, delay.recovery);
         match kinds.iter_mut().find(same) {
             Some((_, length, count)) => {
-                *length += delay.duration;
+                *length += inside;
                 *count += 1;
             }
-            None => kinds.push((delay, delay.duration, 1)),
+            None => kinds.push((delay, inside, 1)),
         }
     }
     kinds.into_iter().flat_map(|(delay, length, count)| says(delay, length, count, style)).collect()
