@@ -286,6 +286,8 @@ fn misuse_says_what_is_wrong() {
         (&["traces.jsonl", "--apig-format", "abc"], 2, "--apig-format"),
         (&["traces.jsonl", "--cloudfront-fields", "abc"], 2, "--cloudfront-fields"),
         (&["alb/2024/11/22/a.log"], 1, "a.log:1: expected a trace"),
+        (&["traces.jsonl", "--alb", "alb", "--save", "alb/../traces.jsonl"], 2, "save into another file"),
+        (&["traces.jsonl"], 0, "no logs are given"),
         (&[], 2, "TRACES.jsonl"),
     ] {
         let (_, stderr) = check(directory.path(), words, exit_code);

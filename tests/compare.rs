@@ -387,6 +387,7 @@ fn ctrl_c_keeps_what_there_is_and_shows_it() {
     eventually("nine requests", || answered.load(Ordering::SeqCst) >= 9);
     running.interrupt();
     let said = running.end().exits(130);
+    assert!(said.stderr.contains("interrupted after 8 of 2000 requests"), "{}", said.stderr);
     // The request under way says nothing of its target: it is neither saved nor counted.
     assert_eq!(program.traces("run.jsonl").len(), 8);
     let summary = said.json();

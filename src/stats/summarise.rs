@@ -107,11 +107,16 @@ impl Baseline {
 
     /// Whether `other` is what `row` is to be compared with.
     fn is_of(&self, row: &Row, other: &Row, groups: &[Group<'_>]) -> bool {
-        let is_in_place = other.vantage == row.vantage && other.connection == row.connection;
         match self {
             Self::Absent => false,
-            Self::Target(name) => is_in_place && other.run == row.run && other.redirects == 0 && other.name == *name,
+            Self::Target(name) => {
+                let is_in_place = other.vantage == row.vantage && other.connection == row.connection;
+                is_in_place && other.run == row.run && other.redirects == 0 && other.name == *name
+            }
             Self::Run(run) => {
+                let is_at_place =
+                    other.vantage == row.vantage || is_only_place(row, groups) && is_only_place(other, groups);
+                let is_in_place = is_at_place && other.connection == row.connection;
                 let is_in_run = is_in_place && other.run.as_ref() == Some(run) && other.redirects == row.redirects;
                 is_in_run && (other.name == row.name || is_only_name(row, groups) && is_only_name(other, groups))
             }
@@ -123,6 +128,12 @@ impl Baseline {
 fn is_only_name(row: &Row, groups: &[Group<'_>]) -> bool {
     let same_run = groups.iter().filter(|group| group.row.run == row.run && group.row.redirects == row.redirects);
     same_run.map(|group| &group.row.name).all(|name| *name == row.name)
+}
+
+/// Whether a run asked its target from one place only: then the run says which, and two runs from two places can be compared.
+fn is_only_place(row: &Row, groups: &[Group<'_>]) -> bool {
+    let same = groups.iter().filter(|group| group.row.run == row.run && group.row.name == row.name);
+    same.map(|group| &group.row.vantage).all(|vantage| *vantage == row.vantage)
 }
 
 impl Summary {

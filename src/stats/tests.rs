@@ -194,6 +194,31 @@ fn a_run_is_compared_with_the_run_before() {
 }
 
 #[test]
+fn runs_from_a_place_each_are_compared_all_the_same() {
+    let from = |places: &[&str], id: u32| -> Vec<Trace> {
+        let traces = places.iter().flat_map(|place| {
+            let traces = noisy(&of("a"), &NEAR, 0.02, 10, u64::from(id));
+            traces.into_iter().map(|mut trace| {
+                trace.subject.vantage = Some((*place).to_owned());
+                trace
+            })
+        });
+        traces.collect()
+    };
+    let compared = |old: &[&str], new: &[&str]| {
+        let (old, new) = (from(old, 1), from(new, 2));
+        let runs = [Run { name: "old", traces: &old }, Run { name: "new", traces: &new }];
+        let summary = summarise(&grouped_by_run(&runs), &Baseline::Run("old".to_owned()), &settings()).unwrap();
+        let totals = summary.differences.iter().filter(|one| one.phase == Measure::Total).count();
+        (totals, summary.unmatched.len())
+    };
+    assert_eq!(compared(&["berlin"], &["tokyo"]), (1, 0));
+    // Where a run has several places, each is compared with itself.
+    assert_eq!(compared(&["berlin", "tokyo"], &["tokyo"]), (1, 0));
+    assert_eq!(compared(&["berlin", "tokyo"], &["oslo"]), (0, 1));
+}
+
+#[test]
 fn outliers_are_named_and_counted_in() {
     let mut traces = noisy(&of("a"), &[("wait", 20_000.0)], 0.02, 29, 1);
     traces.push(trace(&Specimen { id: 999, phases: &[("wait", 900_000)], ..of("a") }));

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::args::{AttributeArgs, Color, Format};
+use super::args::{ArgsError, AttributeArgs, Color, Format};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
@@ -37,7 +37,13 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     if args.silent {
         console.be_quiet();
     }
+    refuse_to_save_into_input(args)?;
     let sources = sources(args)?;
+    if sources.is_empty() {
+        console.complain(
+            "no logs are given (--alb, --apig, --cloudfront, --lambda, --xray, …): only what responses say counts",
+        );
+    }
     let interrupt = catch_interrupts()?;
     let mut traces = Vec::new();
     for path in &args.traces {
@@ -60,6 +66,17 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
         ending.wrote(console, drawing::write(drawn, file));
     }
     Ok(ending.exit_code(&interrupt))
+}
+
+/// A file that had each trace twice, once with its layers and once without, would be of no use to anybody.
+fn refuse_to_save_into_input(args: &AttributeArgs) -> Result<(), CommandError> {
+    let place = |path: &Path| path.canonicalize().ok();
+    let saved = args.save.as_deref().and_then(place);
+    if saved.is_some() && args.traces.iter().any(|path| place(path) == saved) {
+        let reason = "each trace would stand in it twice; save into another file";
+        return Err(ArgsError::Conflict { flag: "--save", other: "the file that is read", reason }.into());
+    }
+    Ok(())
 }
 
 /// `alb.log:17`.

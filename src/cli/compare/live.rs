@@ -105,6 +105,10 @@ fn ask(
         },
     );
     progress.clear(console);
+    if interrupt.requested() {
+        let (made, wanted) = (traces.iter().map(Vec::len).sum::<usize>(), live.requests.saturating_mul(targets.len()));
+        console.complain(&format!("interrupted after {made} of {wanted} requests: what follows is of these"));
+    }
     traces
 }
 

@@ -53,6 +53,10 @@ fn read(path: &Path, inputs: &dyn Inputs) -> Result<Catalogue, ArgsError> {
 /// A word that is a name in the file, or a URL. Where there is a file, a word that could only be the name of a host without a
 /// dot is one that the file lacks: asking name servers for a typing error helps nobody.
 fn wanted<'c>(word: &str, file: Option<&'c (Catalogue, &Path)>) -> Result<Wanted<'c>, ArgsError> {
+    if word.ends_with(".toml") && !word.contains("://") {
+        let expected = "a URL, NAME=URL, or a name in the file of --targets, as this file may be meant to be";
+        return Err(ValueError::Form { expected, got: word.to_owned() }).of("TARGET");
+    }
     let Some((catalogue, path)) = file else { return Ok(Wanted::Location(word.parse().of("TARGET")?)) };
     match catalogue.find(word) {
         Some(entry) => Ok(Wanted::Entry(entry)),

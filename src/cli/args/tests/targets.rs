@@ -32,6 +32,10 @@ fn targets_come_from_words_and_from_a_file() {
             "TARGET: expected a URL or a name in t.toml (ec2, apig), got \"cloudfront\"",
         ),
         (
+            &["t.toml"],
+            "TARGET: expected a URL, NAME=URL, or a name in the file of --targets, as this file may be meant to be, got \"t.toml\"",
+        ),
+        (
             &["--targets", "bad.toml"],
             "--targets: bad.toml:2: target.name: expected a name without control characters, got 1",
         ),
