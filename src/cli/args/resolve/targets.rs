@@ -53,7 +53,8 @@ fn read(path: &Path, inputs: &dyn Inputs) -> Result<Catalogue, ArgsError> {
 /// A word that is a name in the file, or a URL. Where there is a file, a word that could only be the name of a host without a
 /// dot is one that the file lacks: asking name servers for a typing error helps nobody.
 fn wanted<'c>(word: &str, file: Option<&'c (Catalogue, &Path)>) -> Result<Wanted<'c>, ArgsError> {
-    if word.ends_with(".toml") && !word.contains("://") {
+    let is_toml = Path::new(word).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+    if is_toml && !word.contains("://") {
         let expected = "a URL, NAME=URL, or a name in the file of --targets, as this file may be meant to be";
         return Err(ValueError::Form { expected, got: word.to_owned() }).of("TARGET");
     }
