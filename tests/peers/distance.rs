@@ -281,6 +281,7 @@ struct Wrong {
     stalled: usize,
 }
 
+#[expect(clippy::print_stderr, reason = "what was judged wrong, for those who want to know why")]
 fn held_against_the_sender(own: &[Frame], truth: &BTreeMap<Name, Sent>, delay: Nanos) -> Wrong {
     // What comes later than three quarters of a round trip behind what overtook it, as `flow` has it: the link promises a few
     // milliseconds, which a busy machine does not always keep.
@@ -298,7 +299,10 @@ fn held_against_the_sender(own: &[Frame], truth: &BTreeMap<Name, Sent>, delay: N
             continue;
         }
         wrong.judged += 1;
-        wrong.ours += usize::from(frame.ours.again != *again);
+        if frame.ours.again != *again {
+            wrong.ours += 1;
+            eprintln!("sent at {at:?}, again {again}, but: {frame:?}");
+        }
         wrong.theirs += usize::from(frame.theirs.again != *again);
     }
     wrong

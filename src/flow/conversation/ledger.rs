@@ -58,6 +58,11 @@ impl Ledger {
         self.tiles.last().map_or(self.begin, |tile| tile.end)
     }
 
+    /// Whether bytes before the end have not gone by.
+    pub(super) const fn has_holes(&self) -> bool {
+        self.holes > 0
+    }
+
     /// Records that `start..end` went by, if it did for the first time.
     #[inline]
     pub(super) fn record(&mut self, start: u64, end: u64, at: At) -> Recorded {

@@ -1,13 +1,16 @@
 //! One packet at its place in the streams: what it is, and what it says of what came before it.
 //!
 //! Packets are judged as tshark judges them, but for what it gets wrong because it compares whole packets and not bytes:
-//! - A packet that fills a hole was overtaken if it comes within three quarters of a round trip of when the hole showed, and
-//!   was sent again otherwise, or if its sender's clock (RFC 7323) says that it left after what had shown the hole. tshark measures from the highest packet so far, which in a steady stream is always recent, and
-//!   takes any that acknowledgements had asked for within 20 ms for sent again, however soon it comes.
+//! - A packet that fills a hole was overtaken if its sender's clock (RFC 7323) says that it left before what had shown the hole,
+//!   and was sent again if it left after that. Where the clock does not tell, it was overtaken if it comes within three quarters
+//!   of a round trip of when the hole showed. tshark measures from the highest packet so far, which in a steady stream is always
+//!   recent, and takes any that acknowledgements had asked for within 20 ms for sent again, however soon it comes.
 //! - A packet that repeats a part of a larger one (as a sender's own capture has it, before the network card splits it) was
 //!   sent again. tshark knows only equal packets, and may call it out of order.
 //! - A single byte that has not been acknowledged is no keep-alive, and what looks like one while the window is closed is a
 //!   probe of the window: Linux probes so.
+
+use std::cmp::Ordering;
 
 use super::handshake::{Handshake, Opening};
 use super::ledger::{Advance, Recorded};
@@ -115,7 +118,7 @@ impl<'a> Placed<'_, 'a> {
         if self.start > next + i64::from(own.end.is_some())
             && let Some(clock) = self.clock()
         {
-            own.show_hole(clock);
+            own.show_hole(clamp(self.start), clock);
         }
         let recorded = own.ledger.record(clamp(self.start), clamp(self.end()), self.at);
         if flags.syn() {
@@ -149,8 +152,12 @@ impl<'a> Placed<'_, 'a> {
         let is_asked = is_asked || own.selective.cast_signed() > self.start;
         // Whoever was overtaken arrives within a round trip; who was sent again because it was missing, cannot.
         let overtaken = self.around.map_or(OVERTAKEN, |around| Nanos::new(around.get() / 4 * 3));
-        let is_late = recorded.noticed.is_some_and(|noticed| self.at.since(noticed) >= overtaken)
-            || self.clock().is_some_and(|clock| own.was_behind_hole(clock));
+        let against_hole = || own.against_hole(recorded.fresh?.0, self.clock()?);
+        let is_late = match against_hole() {
+            Some(Ordering::Less) => false,
+            Some(Ordering::Greater) => true,
+            Some(Ordering::Equal) | None => recorded.noticed.is_some_and(|noticed| self.at.since(noticed) >= overtaken),
+        };
         let had_gone_by = recorded.before.is_some();
         let has_all = own.acks.reached().is_some_and(|reached| self.end() <= reached.cast_signed());
         if has_all && self.tcp.payload_length > 0 && recorded.fresh.is_none() {

@@ -1,5 +1,7 @@
 //! One direction of a connection: its sequence numbers as offsets, and what its receiver said of it.
 
+use std::cmp::Ordering;
+
 use super::ledger::{Acks, Ledger};
 use super::losses::{Identifications, Repairs};
 use crate::time::{Realtime, Timestamp};
@@ -37,9 +39,19 @@ pub(super) struct Stream {
     /// Its last packet has a number before what the other end expects, which answers by saying again what it has said (RFC 9293
     /// §3.10.7.4): that answer asks for nothing.
     pub(super) is_answered_alike: bool,
-    /// The latest of its sender's clock (RFC 7323) in packets that showed a hole before them.
-    hole_clock: Option<u32>,
+    holes: Vec<Shown>,
 }
+
+/// A hole, and what its sender's clock (RFC 7323) was in the packet that showed it.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    start: u64,
+    end: u64,
+    clock: u32,
+}
+
+/// Of more holes at a time, the clocks of the oldest are forgotten.
+const MOST_SHOWN: usize = 64;
 
 /// What a receiver says of its window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +83,7 @@ impl Stream {
             ttl: None,
             said: None,
             is_answered_alike: false,
-            hole_clock: None,
+            holes: Vec::new(),
         }
     }
 
@@ -106,16 +118,21 @@ impl Stream {
         next.cast_signed() + i64::from(sequence.wrapping_sub(expected).cast_signed())
     }
 
-    /// A packet with this value of its sender's clock shows that others before it are missing.
-    pub(super) fn show_hole(&mut self, clock: u32) {
-        if self.hole_clock.is_none() || self.was_behind_hole(clock) {
-            self.hole_clock = Some(clock);
+    /// A packet at `start` with this value of its sender's clock shows that the bytes before it are missing.
+    pub(super) fn show_hole(&mut self, start: u64, clock: u32) {
+        if !self.ledger.has_holes() {
+            self.holes.clear();
+        } else if self.holes.len() >= MOST_SHOWN {
+            self.holes.remove(0);
         }
+        self.holes.push(Shown { start: self.ledger.end(), end: start, clock });
     }
 
-    /// Whether a packet with this value of its sender's clock was sent after every one that showed a hole.
-    pub(super) fn was_behind_hole(&self, clock: u32) -> bool {
-        self.hole_clock.is_some_and(|latest| clock.wrapping_sub(latest).cast_signed() > 0)
+    /// Whether a packet with this value of its sender's clock was sent before or after the one that showed the hole at
+    /// `offset`; equal is within one tick of the clock.
+    pub(super) fn against_hole(&self, offset: u64, clock: u32) -> Option<Ordering> {
+        let hole = self.holes.iter().rfind(|hole| (hole.start..hole.end).contains(&offset))?;
+        Some(clock.wrapping_sub(hole.clock).cast_signed().cmp(&0))
     }
 
     /// Whether all that went by is acknowledged.

@@ -79,6 +79,16 @@ fn every_packet_is_what_it_is() {
             vec![What::Ack, again(Timeout)],
         ),
         (
+            "sent again, as its own hole tells; another one showed just before",
+            "20 < A 101 ack 1 ts 30/1\n 26 < A 301 ack 1 ts 36/1\n 26.1 < A 1+100 ack 1 ts 36/1\n 26.2 < A 201+100 ack 1 ts 36/1",
+            vec![What::Ack, What::Ack, again(Timeout), What::OutOfOrder],
+        ),
+        (
+            "overtaken, as the sender's clock tells, however long it was held",
+            "20 < A 101 ack 1 ts 30/1\n 40 < A 1+100 ack 1 ts 29/1",
+            vec![What::Ack, What::OutOfOrder],
+        ),
+        (
             "overtaken, as the sender's clock does not deny",
             "20 < A 101 ack 1 ts 30/1\n 22 < A 1+100 ack 1 ts 30/1",
             vec![What::Ack, What::OutOfOrder],
