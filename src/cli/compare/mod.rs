@@ -14,8 +14,8 @@ use super::interrupt::catch_interrupts;
 use super::verdict::Verdict;
 use super::{CommandError, drawing, exit, summary};
 use crate::probe::Interrupt;
-use crate::render::chart::{self, ChartOptions, StackedOptions};
-use crate::stats::{Baseline, Group, Settings, TargetSummary, summarise};
+use crate::render::chart::{self, ChartOptions, Order, StackedOptions};
+use crate::stats::{Baseline, Group, Held, Settings, TargetSummary, Wanted, summarise};
 use crate::trace::{Trace, TraceId};
 
 pub(super) fn run(args: CompareArgs, console: &mut Console) -> Result<u8, CommandError> {
@@ -38,29 +38,50 @@ pub(super) fn run(args: CompareArgs, console: &mut Console) -> Result<u8, Comman
     }
 }
 
-/// Summarises, prints, judges: what asking and reading end with.
+/// What there is to compare.
+struct Gathered<'t> {
+    groups: Vec<Group<'t>>,
+    baseline: Baseline,
+    settings: Settings,
+    reach: Reach,
+}
+
+/// How many of the wanted requests were made.
+enum Reach {
+    /// All of them.
+    Whole,
+    /// Not all of these: the user interrupted.
+    Interrupted(Vec<Wanted>),
+}
+
+/// Summarises, judges, prints: what asking and reading end with.
 fn conclude(
-    groups: &[Group<'_>],
-    baseline: &Baseline,
-    settings: &Settings,
+    gathered: &Gathered<'_>,
     judgement: &Judgement,
     output: &CompareOutput,
     ending: &mut Ending,
     console: &mut Console,
 ) -> Result<(), CommandError> {
-    let summary = summarise(groups, baseline, settings)?;
-    ending.wrote(console, summary::print(&summary, output.format, output.color, console));
-    if let Some(file) = &output.chart {
-        let drawn = chart::stacked(groups, StackedOptions::default(), &ChartOptions::default());
-        ending.wrote(console, drawing::write(drawn, file));
+    let Gathered { groups, baseline, settings, reach } = gathered;
+    let mut summary = summarise(groups, baseline, settings)?;
+    if let Reach::Interrupted(wanted) = reach {
+        summary.interrupt(wanted);
     }
     let is_held = |row: &&TargetSummary| match baseline {
         Baseline::Run(before) => row.row.run.as_ref() != Some(before),
         Baseline::Target(_) | Baseline::Absent => true,
     };
     if let Some(slo) = &judgement.slo {
-        ending.miss(console, &slo.judge_rows(summary.targets.iter().filter(is_held)));
+        summary.slo = slo.hold(summary.targets.iter().filter(is_held));
     }
+    ending.wrote(console, summary::print(&summary, output.format, output.color, console));
+    if let Some(file) = &output.chart {
+        // As in the tables: what comes before stands above what comes after.
+        let stacked = StackedOptions { order: Order::Given, ..StackedOptions::default() };
+        let drawn = chart::stacked(groups, stacked, &ChartOptions::default());
+        ending.wrote(console, drawing::write(drawn, file));
+    }
+    ending.miss(console, &summary.slo.iter().filter_map(Held::miss).collect::<Vec<_>>());
     Ok(())
 }
 

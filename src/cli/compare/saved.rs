@@ -1,8 +1,9 @@
 //! Runs that were saved: before and after, or here and there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::{Gathered, Reach};
 use crate::cli::CommandError;
 use crate::cli::args::{CompareOutput, Judgement, RunSource, RunsBy, SavedRun};
 use crate::cli::console::Console;
@@ -40,8 +41,10 @@ pub(super) fn run(
             let first = views.first().map(|run| run.name.to_owned()).unwrap_or_default();
             let before = judgement.baseline.clone().unwrap_or(first);
             console.note(&format!("Each target is compared with itself in {before}\n"));
-            let groups = in_order(grouped_by_run(&views));
-            super::conclude(&groups, &Baseline::Run(before), &judgement.settings, judgement, output, ending, console)
+            let order = GivenOrder::of(&runs);
+            let mut groups = grouped_by_run(&views);
+            groups.sort_by_key(|group| (order.of_name(group), order.of_place(group)));
+            conclude(groups, Baseline::Run(before), judgement, output, ending, console)
         }
     }
 }
@@ -67,23 +70,66 @@ fn by_target(
     ending: &mut Ending,
     console: &mut Console,
 ) -> Result<(), CommandError> {
+    let order = GivenOrder::of(&runs);
     let traces: Vec<Trace> = runs.into_iter().flat_map(|(_, traces)| traces).collect();
-    let groups = in_order(grouped(&traces));
+    let mut groups = grouped(&traces);
+    groups.sort_by_key(|group| (order.of_place(group), order.of_name(group)));
     let baseline = judgement.baseline.clone().or_else(|| usual_baseline(&groups));
     if let Some(baseline) = baseline.as_ref().filter(|_| groups.len() > 1) {
         console.note(&format!("Compared with {baseline}\n"));
     }
     let baseline = baseline.map_or(Baseline::Absent, Baseline::Target);
-    super::conclude(&groups, &baseline, &judgement.settings, judgement, output, ending, console)
+    conclude(groups, baseline, judgement, output, ending, console)
 }
 
-/// Place by place, and there by name, each run beside the others: traces are saved in the random order in which they were made.
-fn in_order(mut groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    groups.sort_by(|one, other| {
-        let key = |group: &Group<'_>| (group.row.vantage.clone(), group.row.name.clone());
-        key(one).cmp(&key(other))
-    });
-    groups
+/// What was saved is what there is.
+fn conclude(
+    groups: Vec<Group<'_>>,
+    baseline: Baseline,
+    judgement: &Judgement,
+    output: &CompareOutput,
+    ending: &mut Ending,
+    console: &mut Console,
+) -> Result<(), CommandError> {
+    let gathered = Gathered { groups, baseline, settings: judgement.settings, reach: Reach::Whole };
+    super::conclude(&gathered, judgement, output, ending, console)
+}
+
+/// Targets and places in the order of the runs that they first occur in, so that what was given first stands first. Those of one run
+/// stand by name: its traces are saved in the random order in which they were made.
+#[derive(Debug, Default)]
+struct GivenOrder {
+    names: BTreeMap<String, usize>,
+    places: BTreeMap<String, usize>,
+}
+
+impl GivenOrder {
+    fn of(runs: &[(String, Vec<Trace>)]) -> Self {
+        let mut order = Self::default();
+        for (run, (_, traces)) in runs.iter().enumerate() {
+            for trace in traces {
+                if let Some(place) = &trace.subject.vantage {
+                    order.places.entry(place.clone()).or_insert(run);
+                }
+            }
+            for group in grouped(traces) {
+                order.names.entry(group.row.name).or_insert(run);
+            }
+        }
+        order
+    }
+
+    /// A name that only occurs once all runs are looked at together stands last.
+    fn of_name(&self, group: &Group<'_>) -> (usize, String) {
+        let name = group.row.name.clone();
+        (self.names.get(&name).copied().unwrap_or(usize::MAX), name)
+    }
+
+    /// Traces without a place stand first.
+    fn of_place(&self, group: &Group<'_>) -> Option<(usize, String)> {
+        let place = group.row.vantage.clone()?;
+        Some((self.places.get(&place).copied().unwrap_or(usize::MAX), place))
+    }
 }
 
 /// The target with the fewest layers, where targets have paths: the others add something to it. Else the first by name: none in

@@ -1,30 +1,65 @@
-//! The summary as Markdown for a pull request: what follows first, then one table with a row for each target.
+//! The summary as Markdown for a pull request: objectives and what follows first, then one table with a row for each target.
 //!
 //! Invariant: a target is one row, whatever its name contains: everything that Markdown would read as markup is escaped.
 
 use std::fmt::Write as _;
 
+use super::objectives::{headline, measured, result};
 use super::words::{
-    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, sentence, signed,
+    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, requests, sentence, signed,
     stats, verdict,
 };
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
-use crate::stats::{Difference, Measure, Summary, TargetSummary, Verdict};
+use crate::stats::{Difference, Interruption, Measure, Stats, Summary, TargetSummary, Verdict};
 
-/// Verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow at a median
+/// In thousandths.
+const P95: u32 = 950;
+
+/// Objectives, verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow at a median
 /// says that this phase is slower (↑) or faster (↓) than that of the baseline, a question mark that it is unclear.
 #[must_use]
 pub fn markdown(summary: &Summary) -> String {
-    let mut text = verdicts(summary);
+    let mut text = interrupted(summary) + &objectives(summary) + &verdicts(summary);
     if !text.is_empty() {
         text.push('\n');
     }
     text.push_str(&table(summary));
     text.push_str(&legend(summary));
+    text.push_str(few(summary));
     text.push_str(&layers(summary));
     text.push_str(&notes(summary));
     text
+}
+
+/// How far the run came, where it was interrupted.
+fn interrupted(summary: &Summary) -> String {
+    let interrupted = summary.interruption();
+    interrupted.map_or(String::new(), |Interruption { made, wanted }| {
+        format!("**Interrupted** after {made} of {wanted} requests: what follows is of these.\n\n")
+    })
+}
+
+/// What became of all objectives, then of each.
+fn objectives(summary: &Summary) -> String {
+    if summary.slo.is_empty() {
+        return String::new();
+    }
+    let (verdict, words) = headline(&summary.slo);
+    let mut text = format!("**{verdict}**: {words}\n\n");
+    text.push_str(&row(["objective", "target", "measured", "result"].map(str::to_owned).into_iter()));
+    text.push_str(&row(["---", "---", "---:", "---"].map(str::to_owned).into_iter()));
+    for held in &summary.slo {
+        let result = result(held);
+        let cells = [
+            escaped(&held.objective.to_string()),
+            escaped(&held.row.label()),
+            measured(held).map_or("–".to_owned(), |measured| escaped(&measured)),
+            if held.met == Some(true) { escaped(&result) } else { format!("**{}**", escaped(&result)) },
+        ];
+        text.push_str(&row(cells.into_iter()));
+    }
+    text + if pairs(summary).is_empty() && summary.unmatched.is_empty() { "" } else { "\n" }
 }
 
 /// A line for each two rows that were compared.
@@ -63,20 +98,25 @@ fn table(summary: &Summary) -> String {
         if compares {
             cells.extend(compared(summary, target));
         }
-        cells.extend([target.requests.to_string(), target.failures.to_string()]);
+        cells.extend([requests(target), target.failures.to_string()]);
         cells.extend(measures.iter().map(|measure| median(summary, target, *measure)));
-        let p95 = target.phases.get(&Measure::Total).map_or("–".to_owned(), |stats| escaped(&millis(stats.p95)));
-        cells.push(p95);
+        cells.push(target.phases.get(&Measure::Total).map_or("–".to_owned(), p95));
         text.push_str(&row(cells.into_iter()));
     }
     text
+}
+
+/// In parentheses where it is the maximum for want of requests.
+fn p95(stats: &Stats) -> String {
+    let p95 = escaped(&millis(stats.p95));
+    if stats.is_maximum(P95) { format!("({p95})") } else { p95 }
 }
 
 /// The verdict on the total, and its difference with the interval.
 fn compared(summary: &Summary, target: &TargetSummary) -> [String; 2] {
     match difference(summary, target, Measure::Total) {
         Some(one) => {
-            let words = format!("{} ({})", signed(one.median), interval(one.low, one.high));
+            let words = format!("{} ({})", signed(one.estimate.median), interval(&one.estimate));
             [escaped(one.verdict.as_str()), escaped(&words)]
         }
         None => ["–".to_owned(), "–".to_owned()],
@@ -104,7 +144,7 @@ fn difference<'s>(summary: &'s Summary, target: &TargetSummary, measure: Measure
 fn legend(summary: &Summary) -> String {
     let Some(first) = summary.differences.first() else { return "\nMedians.\n".to_owned() };
     let baseline = summary.baseline.as_deref().unwrap_or_default();
-    let percent = first.confidence.get() * 100.0;
+    let percent = first.estimate.confidence.get() * 100.0;
     let mut text = format!(
         "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.\n",
         escaped(baseline)
@@ -116,6 +156,15 @@ fn legend(summary: &Summary) -> String {
     text
 }
 
+fn few(summary: &Summary) -> &'static str {
+    let mut totals = summary.targets.iter().filter_map(|target| target.phases.get(&Measure::Total));
+    if totals.any(|stats| stats.is_maximum(P95)) {
+        "A p95 in parentheses is the maximum: of fewer than 20 requests there is no other.\n"
+    } else {
+        ""
+    }
+}
+
 fn layers(summary: &Summary) -> String {
     if summary.layers.is_empty() && summary.layer_notes.is_empty() {
         return String::new();
@@ -124,8 +173,8 @@ fn layers(summary: &Summary) -> String {
     for cost in &summary.layers {
         let words = format!(
             "{} ms ({}), {} against {}{}",
-            signed(cost.median),
-            interval(cost.low, cost.high),
+            signed(cost.estimate.median),
+            interval(&cost.estimate),
             cost.with.label(),
             cost.without.label(),
             doubt(cost.verdict).map_or(String::new(), |doubt| format!(": {doubt}"))

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::parse::length;
 use super::*;
 use crate::stats::{Connection, Sample};
 use crate::trace::Phase;
@@ -18,6 +19,7 @@ fn row(name: &str, totals: &[u64], failures: u64) -> TargetSummary {
         tags: BTreeMap::new(),
         path: None,
         requests: totals.len() as u64 + failures,
+        wanted: None,
         failures,
         failure_codes: BTreeMap::new(),
         throughput_rps: None,
@@ -28,7 +30,10 @@ fn row(name: &str, totals: &[u64], failures: u64) -> TargetSummary {
 }
 
 fn misses(slo: &str, rows: &[TargetSummary]) -> Vec<String> {
-    slo.parse::<Slo>().unwrap().judge_rows(rows).iter().map(ToString::to_string).collect()
+    let held = slo.parse::<Slo>().unwrap().hold(rows);
+    // A miss is what is not met, or not known.
+    assert!(held.iter().all(|held| held.miss().is_none() == (held.met == Some(true))), "{held:?}");
+    held.iter().filter_map(Held::miss).map(|miss| miss.to_string()).collect()
 }
 
 #[test]
