@@ -284,6 +284,31 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_nobody_came_to_keeps_its_place() {
+        let wanted = |names: &[&str]| {
+            let target = |name: &&str| Wanted {
+                name: (*name).to_owned(),
+                tags: BTreeMap::new(),
+                path: LayerPath::new(vec!["ec2".to_owned()]).ok(),
+                requests: 3,
+            };
+            names.iter().map(target).collect::<Vec<_>>()
+        };
+        let redirected = trace(&Specimen { id: 2, from: Some(1), url: "https://b/", ..of("b") });
+        let traces = [trace(&Specimen { id: 1, ..of("b") }), redirected, trace(&Specimen { id: 3, ..of("d") })];
+        for (names, expect) in [
+            (&["b", "d"][..], &["b", "b → https://b/", "d"][..]),
+            (&["a", "b", "c", "d", "e"], &["a", "b", "b → https://b/", "c", "d", "e"]),
+            (&["a", "x", "b", "d"], &["a", "x", "b", "b → https://b/", "d"]),
+        ] {
+            let groups = grouped_until(&traces, &wanted(names));
+            assert_eq!(groups.iter().map(|group| group.row.label()).collect::<Vec<_>>(), expect);
+            assert!(groups.iter().filter(|group| group.traces.is_empty()).all(|group| group.path.is_some()));
+        }
+        assert_eq!(grouped_until(&[], &wanted(&["a", "b"])).len(), 2);
+    }
+
+    #[test]
     fn a_group_has_the_tags_and_the_path_that_all_of_its_traces_have() {
         let tagged = |tags, path| trace(&Specimen { tags, path, ..of("a") });
         let us = [("region", "us"), ("n", "1")];

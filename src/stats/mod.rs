@@ -40,5 +40,6 @@ pub use signed::SignedNanos;
 pub use slo::{Held, Miss, Objective, Reading, Shortfall, Slo, SloError};
 pub use summarise::{Baseline, SummariseError, summarise};
 pub use summary::{
-    Counts, Difference, Estimate, Interruption, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema, TargetSummary, Verdict,
+    Counts, Difference, Estimate, Interruption, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema,
+    TargetSummary, Verdict,
 };

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::objectives::{headline, measured, result};
 use super::words::{
-    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, requests, sentence, signed,
-    stats, verdict,
+    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, requests, sentence,
+    signed, stats, verdict,
 };
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
@@ -26,7 +26,6 @@ pub fn markdown(summary: &Summary) -> String {
     }
     text.push_str(&table(summary));
     text.push_str(&legend(summary));
-    text.push_str(few(summary));
     text.push_str(&layers(summary));
     text.push_str(&notes(summary));
     text
@@ -142,12 +141,13 @@ fn difference<'s>(summary: &'s Summary, target: &TargetSummary, measure: Measure
 }
 
 fn legend(summary: &Summary) -> String {
-    let Some(first) = summary.differences.first() else { return "\nMedians.\n".to_owned() };
+    let Some(first) = summary.differences.first() else { return format!("\nMedians.{}\n", few(summary)) };
     let baseline = summary.baseline.as_deref().unwrap_or_default();
     let percent = first.estimate.confidence.get() * 100.0;
     let mut text = format!(
-        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.\n",
-        escaped(baseline)
+        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.{}\n",
+        escaped(baseline),
+        few(summary)
     );
     let hints = summary.differences.iter().filter(|one| one.verdict == Verdict::Unclear && one.more.is_some());
     for one in hints.filter(|one| one.phase != Measure::Total) {
@@ -156,10 +156,11 @@ fn legend(summary: &Summary) -> String {
     text
 }
 
+/// What a p95 in parentheses is, where there is one.
 fn few(summary: &Summary) -> &'static str {
     let mut totals = summary.targets.iter().filter_map(|target| target.phases.get(&Measure::Total));
     if totals.any(|stats| stats.is_maximum(P95)) {
-        "A p95 in parentheses is the maximum: of fewer than 20 requests there is no other.\n"
+        " A p95 in parentheses is the maximum: of fewer than 20 requests there is no other."
     } else {
         ""
     }
@@ -212,6 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::render::markdown::tests::columns;
     use crate::render::summary::specimens;
 
     #[test]
@@ -249,22 +251,58 @@ mod tests {
         assert!(failed.contains("| a\\|b\\\\x1b\\[31m\\\\n\"c\",\\`d\\` → é | 1 | 1 | – |\n"), "{failed}");
     }
 
+    #[test]
+    fn objectives_come_first_with_how_they_are_met() {
+        let text = markdown(&specimens::gated());
+        let expect = "\
+**SLO missed**: 4 of 8; 2 of these are unknown, which counts as missed
+
+| objective | target | measured | result |
+| --- | --- | ---: | --- |
+| total=53 | ec2 | 51.752 ms | met |
+| wait.p99=25 | ec2 | 18.453 ms, the maximum of 30 | met |
+";
+        assert!(text.starts_with(expect), "{text}");
+        for expect in [
+            "\n| total=53 | elb | 53.617 ms | **missed by 0.617 ms** |\n",
+            "\n| failures=1 | elb | 2 of 32 failed | **missed by 1 request** |\n",
+            "\n| blocked=1 | elb | – | **unknown: no request has blocked** |\n",
+            "|\n\n- **slower**: elb",
+        ] {
+            assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+        }
+        let met = Summary { slo: specimens::gated().slo.into_iter().take(2).collect(), ..specimens::alone() };
+        assert!(markdown(&met).starts_with("**SLO met**: 2 of 2\n\n| objective "), "{}", markdown(&met));
+    }
+
+    #[test]
+    fn an_interruption_stands_above_everything_and_a_missing_baseline_is_named() {
+        let text = markdown(&specimens::interrupted());
+        assert!(text.starts_with("**Interrupted** after 6 of 24 requests: what follows is of these.\n\n- "), "{text}");
+        for expect in [
+            "\n- **not compared**: there is no baseline to compare cdn with: ec2 was not asked before the interruption\n",
+            "\n| ec2 | 0 of 8 | 0 | – |",
+            "\n| elb | 3 of 8 | 0 | ",
+            // Of three requests, the highest is no 95th percentile.
+            "** | (52.",
+            "\nMedians. A p95 in parentheses is the maximum: of fewer than 20 requests there is no other.\n",
+        ] {
+            assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_row_has_the_columns_of_the_header(summary in specimens::any_summary()) {
             let text = markdown(&summary);
-            let columns = |line: &str| {
-                let mut escaped = false;
-                line.chars().filter(|character| {
-                    let bar = *character == '|' && !escaped;
-                    escaped = *character == '\\' && !escaped;
-                    bar
-                }).count()
-            };
             let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
-            prop_assert_eq!(rows.len(), summary.targets.len() + 2);
-            prop_assert!(rows.iter().all(|row| columns(row) == columns(rows[0])), "{}", text);
+            let held = if summary.slo.is_empty() { 0 } else { summary.slo.len() + 2 };
+            prop_assert_eq!(rows.len(), held + summary.targets.len() + 2);
+            let (objectives, targets) = rows.split_at(held);
+            for table in [objectives, targets] {
+                prop_assert!(table.iter().all(|row| columns(row) == columns(table[0])), "{}", text);
+            }
         }
     }
 }

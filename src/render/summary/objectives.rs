@@ -3,21 +3,19 @@
 use crate::render::length::millis;
 use crate::stats::{Held, Reading, Shortfall};
 
-/// `SLO met: all 4`, `SLO missed: 1 of 4 missed, 2 unknown`.
+/// `SLO met: 4 of 4`, `SLO missed: 3 of 4; 2 of these are unknown, which counts as missed`, in two parts.
 pub(super) fn headline(slo: &[Held]) -> (&'static str, String) {
-    let count = |met: Option<bool>| slo.iter().filter(|held| held.met == met).count();
-    let (all, missed, unknown) = (slo.len(), count(Some(false)), count(None));
-    let unknown = match unknown {
-        0 => None,
-        some => Some(format!("{some} of {all} unknown, which counts as missed")),
-    };
-    match (missed, unknown) {
-        (0, None) if all == 1 => ("SLO met", "the only objective".to_owned()),
-        (0, None) => ("SLO met", format!("all {all} objectives")),
-        (0, Some(unknown)) => ("SLO missed", unknown),
-        (missed, None) => ("SLO missed", format!("{missed} of {all} objectives")),
-        (missed, Some(unknown)) => ("SLO missed", format!("{missed} of {all} objectives; {unknown}")),
+    let all = slo.len();
+    let met = slo.iter().filter(|held| held.met == Some(true)).count();
+    if met == all {
+        return ("SLO met", format!("{met} of {all}"));
     }
+    let unknown = match slo.iter().filter(|held| held.met.is_none()).count() {
+        0 => String::new(),
+        1 => "; 1 of these is unknown, which counts as missed".to_owned(),
+        several => format!("; {several} of these are unknown, which counts as missed"),
+    };
+    ("SLO missed", format!("{} of {all}{unknown}", all - met))
 }
 
 /// What was measured: `51.752 ms`, `51.752 ms, the maximum of 8`, `2 of 32 failed`; `None` where nothing was.

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::render::length::millis;
-use crate::stats::{Counts, Difference, Estimate, Interruption, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary, Verdict};
+use crate::stats::{
+    Counts, Difference, Estimate, Interruption, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary,
+    Verdict,
+};
 use crate::time::Nanos;
 
 /// Milliseconds with a sign, without the unit: `+2.031`, `-0.120`, `0`.
@@ -87,7 +90,9 @@ fn yet(summary: &Summary, total: &Difference) -> String {
     let phases = of_pair(summary, &total.row, &total.against).filter(|one| one.phase != Measure::Total);
     let differing = phases.filter(|one| matches!(one.verdict, Verdict::Slower | Verdict::Faster));
     let words: Vec<String> = differing
-        .map(|one| format!("{} is {} by {} ms", one.phase, one.verdict.as_str(), millis(one.estimate.median.magnitude())))
+        .map(|one| {
+            format!("{} is {} by {} ms", one.phase, one.verdict.as_str(), millis(one.estimate.median.magnitude()))
+        })
         .collect();
     if words.is_empty() { String::new() } else { format!("; but {}", words.join(", ")) }
 }
@@ -95,7 +100,8 @@ fn yet(summary: &Summary, total: &Difference) -> String {
 /// The difference as a share of the baseline's median: `+12 %`.
 fn share(summary: &Summary, difference: &Difference) -> Option<String> {
     let median = u128::from(stats(summary, &difference.against, difference.phase)?.p50.get());
-    let per_mille = (u128::from(difference.estimate.median.magnitude().get()) * 1_000 + median / 2).checked_div(median)?;
+    let per_mille =
+        (u128::from(difference.estimate.median.magnitude().get()) * 1_000 + median / 2).checked_div(median)?;
     let sign = if difference.estimate.median.get() < 0 { '-' } else { '+' };
     Some(match per_mille {
         0..100 => format!("{sign}{}.{} %", per_mille / 10, per_mille % 10),
@@ -107,7 +113,8 @@ fn share(summary: &Summary, difference: &Difference) -> Option<String> {
 fn mostly(summary: &Summary, total: &Difference) -> Option<Measure> {
     let phases = of_pair(summary, &total.row, &total.against).filter(|one| one.phase != Measure::Total);
     let most = phases.filter(|one| one.verdict == total.verdict).max_by_key(|one| one.estimate.median.magnitude())?;
-    (most.estimate.median.magnitude().get().saturating_mul(2) > total.estimate.median.magnitude().get()).then_some(most.phase)
+    (most.estimate.median.magnitude().get().saturating_mul(2) > total.estimate.median.magnitude().get())
+        .then_some(most.phase)
 }
 
 /// The differences of two rows, in the order of measures.

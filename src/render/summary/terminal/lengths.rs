@@ -75,7 +75,7 @@ struct Table {
 impl Table {
     fn new(summary: &Summary, measures: &[Measure], style: Style) -> Self {
         let layout = if summary.targets.len() == 1 { Layout::Rows } else { Layout::Blocks };
-        let names = name_width(summary, style);
+        let names = name_width(summary.targets.iter().map(|target| &target.row), style);
         let longest = measures.iter().map(|measure| columns(measure.as_str())).max().unwrap_or(0);
         let start = match layout {
             Layout::Blocks => INDENT + names,
@@ -111,9 +111,11 @@ impl Table {
 
     /// What a strip shows, where there are any, and which percentiles are none.
     fn legend(&self, summary: &Summary) -> Vec<Line> {
-        let mut words = Paragraph::new(self.style, Line::new(self.style), 0);
-        for part in self.strip.iter().flat_map(|_| strip::legend(self.style.glyphs)) {
-            words = words.part(Paint::Dim, part);
+        let mut lines = Vec::new();
+        if self.strip.is_some() {
+            let signs = strip::legend(self.style.glyphs).into_iter();
+            let legend = Paragraph::new(self.style, Line::new(self.style), 0);
+            lines.extend(signs.fold(legend, |legend, sign| legend.part(Paint::Dim, sign)).finish());
         }
         let shown = COLUMNS.iter().zip(&self.shown).filter_map(|(word, _)| Some((*word, percentile(word)?)));
         let all = || summary.targets.iter().flat_map(|target| target.phases.values());
@@ -122,9 +124,10 @@ impl Table {
             .map(|(word, per_mille)| format!("{word} of fewer than {}", 1_000_u32.div_ceil(1_000 - per_mille)))
             .collect();
         if !few.is_empty() {
-            words = words.part(Paint::Dim, format!("{} is the maximum", few.join(" and ")));
+            let words = format!("{} is the maximum", few.join(" and "));
+            lines.extend(Paragraph::new(self.style, Line::new(self.style), 0).part(Paint::Dim, words).finish());
         }
-        words.finish()
+        lines
     }
 
     fn row(&self, start: Line, measure: Measure, stats: &Stats, strip: Option<Strip>) -> Line {

@@ -16,7 +16,7 @@ use crate::render::length::millis;
 use crate::render::summary::words::{doubt, interval, signed};
 use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, clip_middle, columns};
-use crate::stats::{Measure, Summary, TargetSummary, Verdict};
+use crate::stats::{Measure, Row, Summary, TargetSummary, Verdict};
 
 /// What belongs to a heading stands in.
 const INDENT: usize = 2;
@@ -55,8 +55,8 @@ pub fn terminal(summary: &Summary, style: &Style) -> String {
 }
 
 /// How wide the column of names is: as wide as the longest, within limits.
-fn name_width(summary: &Summary, style: Style) -> usize {
-    let longest = summary.targets.iter().map(|target| columns(&style.glyphs.spell(&target.row.label()))).max();
+fn name_width<'r>(rows: impl Iterator<Item = &'r Row>, style: Style) -> usize {
+    let longest = rows.map(|row| columns(&style.glyphs.spell(&row.label()))).max();
     longest.unwrap_or(0).min((style.width / NAME_SHARE).max(LEAST_NAME))
 }
 
@@ -85,7 +85,7 @@ fn paint_of_verdict(verdict: Verdict) -> Paint {
 
 /// A row for each target: how many requests, how they ended, how many in a second.
 fn targets(summary: &Summary, style: Style) -> Vec<Line> {
-    let width = name_width(summary, style);
+    let width = name_width(summary.targets.iter().map(|target| &target.row), style);
     let widest = summary.targets.iter().map(|target| requests(target).len()).max().unwrap_or(0);
     let row = |target: &TargetSummary| {
         let label = Line::new(style).with(Paint::Strong, name(&target.row.label(), width, style));
@@ -114,7 +114,7 @@ fn targets(summary: &Summary, style: Style) -> Vec<Line> {
         ended.finish()
     };
     let interrupted = interruption(summary)
-        .map_or(Vec::new(), |words| Paragraph::new(style, Line::new(style), INDENT).part(Paint::Warn, words).finish());
+        .map_or(Vec::new(), |words| Paragraph::new(style, Line::new(style), 0).part(Paint::Warn, words).finish());
     interrupted.into_iter().chain(summary.targets.iter().flat_map(row)).collect()
 }
 
@@ -126,7 +126,11 @@ fn layers(summary: &Summary, style: Style) -> Vec<Line> {
     let mut lines = vec![Line::new(style).with(Paint::Dim, "layers, by the difference of the waits of two paths, ms")];
     let widths = summary.layers.iter().fold((0, 0, 0), |(layer, median, range), cost| {
         let interval = interval(&cost.estimate);
-        (layer.max(columns(&cost.layer)), median.max(columns(&signed(cost.estimate.median))), range.max(columns(&interval)))
+        (
+            layer.max(columns(&cost.layer)),
+            median.max(columns(&signed(cost.estimate.median))),
+            range.max(columns(&interval)),
+        )
     });
     for cost in &summary.layers {
         let (layer, median, range) = widths;

@@ -15,11 +15,12 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
     let (verdict, words) = headline(&summary.slo);
     let paint = if is_met { Paint::Good } else { Paint::Bad };
     let heading = Line::new(style).with(paint, format!("{verdict}: "));
-    let mut lines = Paragraph::new(style, heading, INDENT).part(Paint::Plain, words).finish();
+    let column = heading.columns();
+    let mut lines = Paragraph::new(style, heading, column).part(Paint::Plain, words).finish();
     let widest = |cell: fn(&Held) -> String| summary.slo.iter().map(|held| columns(&cell(held))).max().unwrap_or(0);
     let objectives = widest(|held| held.objective.to_string());
     let lengths = widest(|held| measured(held).unwrap_or_default());
-    let names = name_width(summary, style);
+    let names = name_width(summary.slo.iter().map(|held| &held.row), style);
     for held in &summary.slo {
         let paint = match held.met {
             Some(true) => Paint::Good,
