@@ -224,7 +224,8 @@ mod tests {
             "\n- **faster**: few \\| \\<b\\> is faster than ec2 by ",
             "\n| ec2 | – | – | 30 | 0 | 0.900 | 15.995 | 17.487 | 0.060 | 17.417 | 0.090 | **51.752** | 53.323 |\n",
             " | 32 | 2 | 0.907 | 15.945 | 17.348 | 0.061 | 19.294 ↑ | 0.090 | **53.617** ↑ | 55.097 |\n",
-            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval.\n",
+            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval. A p95 in \
+             parentheses is the maximum: of fewer than 20 requests there is no other.\n- few",
             "\n- **elb**: +1.877 ms (",
             "\n- elb failed: connect.refused ×2\n- twin answered: 200 ×30, 503 ×1\n- twin: 1 of 31 requests lie far out",
         ] {

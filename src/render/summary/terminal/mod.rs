@@ -30,10 +30,12 @@ const MOST_LISTED: usize = 5;
 /// The summary. One without targets says so.
 #[must_use]
 pub fn terminal(summary: &Summary, style: &Style) -> String {
-    if summary.targets.is_empty() {
-        return "no requests\n".to_owned();
-    }
     let style = *style;
+    if summary.targets.is_empty() {
+        let mut out = String::new();
+        Line::new(style).with(Paint::Plain, "no requests").write_to(&mut out);
+        return out;
+    }
     let sections = [
         targets(summary, style),
         lengths::lines(summary, style),
