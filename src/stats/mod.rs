@@ -37,7 +37,7 @@ pub(crate) use random::SplitMix64;
 pub use sample::{Sample, Stats};
 pub use settings::{Confidence, ConfidenceError, Settings, Tolerance, ToleranceError};
 pub use signed::SignedNanos;
-pub use slo::{Held, Miss, Objective, Reading, Shortfall, Slo, SloError};
+pub use slo::{Held, Miss, Objective, Reading, Shortfall, Slo, SloError, Statistic};
 pub use summarise::{Baseline, SummariseError, summarise};
 pub use summary::{
     Counts, Difference, Estimate, Interruption, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema,

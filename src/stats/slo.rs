@@ -10,6 +10,7 @@
 
 mod outcome;
 mod parse;
+mod statistic;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::trace::Trace;
 
 pub use outcome::{Held, Miss, Reading, Shortfall};
 pub use parse::SloError;
+pub use statistic::Statistic;
 
 /// What may not be exceeded; at least one objective.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,75 +60,6 @@ impl MostFailures {
             Self::PerMillion(most) => {
                 u64::try_from(u128::from(most) * u128::from(requests) / 1_000_000).unwrap_or(u64::MAX)
             }
-        }
-    }
-}
-
-/// What of many lengths is meant; those of [`Stats`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Statistic {
-    Mean,
-    Min,
-    P50,
-    P66,
-    P75,
-    P80,
-    P90,
-    P95,
-    P98,
-    P99,
-    P999,
-    Max,
-}
-
-impl Statistic {
-    const WORDS: [(&'static str, Self); 14] = [
-        ("mean", Self::Mean),
-        ("min", Self::Min),
-        ("median", Self::P50),
-        ("p50", Self::P50),
-        ("p66", Self::P66),
-        ("p75", Self::P75),
-        ("p80", Self::P80),
-        ("p90", Self::P90),
-        ("p95", Self::P95),
-        ("p98", Self::P98),
-        ("p99", Self::P99),
-        ("p99.9", Self::P999),
-        ("p999", Self::P999),
-        ("max", Self::Max),
-    ];
-
-    /// Which share of lengths is not longer, in thousandths; `None` for what is no percentile.
-    const fn per_mille(self) -> Option<u32> {
-        Some(match self {
-            Self::Mean | Self::Min | Self::Max => return None,
-            Self::P50 => 500,
-            Self::P66 => 660,
-            Self::P75 => 750,
-            Self::P80 => 800,
-            Self::P90 => 900,
-            Self::P95 => 950,
-            Self::P98 => 980,
-            Self::P99 => 990,
-            Self::P999 => 999,
-        })
-    }
-
-    const fn of(self, stats: &Stats) -> Nanos {
-        match self {
-            Self::Mean => stats.mean,
-            Self::Min => stats.min,
-            Self::P50 => stats.p50,
-            Self::P66 => stats.p66,
-            Self::P75 => stats.p75,
-            Self::P80 => stats.p80,
-            Self::P90 => stats.p90,
-            Self::P95 => stats.p95,
-            Self::P98 => stats.p98,
-            Self::P99 => stats.p99,
-            Self::P999 => stats.p999,
-            Self::Max => stats.max,
         }
     }
 }
@@ -235,6 +168,7 @@ impl Objective {
         let succeeded = *requests - *failures;
         let reading = |measured: Option<Measurement>| Reading::Length {
             phase: measure,
+            statistic,
             bound,
             measured: measured.map(|measured| measured.length),
             is_maximum_of: measured.filter(|measured| measured.is_maximum).map(|measured| measured.of),

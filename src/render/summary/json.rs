@@ -55,6 +55,7 @@ mod tests {
         for (name, objective, key, expect) in [
             ("ec2", "total=53", "met", Value::Bool(true)),
             ("ec2", "total=53", "phase", "total".into()),
+            ("ec2", "total=53", "statistic", "p50".into()),
             ("ec2", "total=53", "bound_ns", 53_000_000.into()),
             ("ec2", "total=53", "measured_ns", value["targets"][0]["phases"]["total"]["p50_ns"].clone()),
             ("ec2", "total=53", "is_maximum_of", Value::Null),

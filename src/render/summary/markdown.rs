@@ -260,12 +260,12 @@ mod tests {
 
 | objective | target | measured | result |
 | --- | --- | ---: | --- |
-| total=53 | ec2 | 51.752 ms | met |
-| wait.p99=25 | ec2 | 18.453 ms, the maximum of 30 | met |
+| total=53 | ec2 | p50 51.752 ms | met |
+| wait.p99=25 | ec2 | p99 18.453 ms, the maximum of 30 | met |
 ";
         assert!(text.starts_with(expect), "{text}");
         for expect in [
-            "\n| total=53 | elb | 53.617 ms | **missed by 0.617 ms** |\n",
+            "\n| total=53 | elb | p50 53.617 ms | **missed by 0.617 ms** |\n",
             "\n| failures=1 | elb | 2 of 32 failed | **missed by 1 request** |\n",
             "\n| blocked=1 | elb | – | **unknown: no request has blocked** |\n",
             "|\n\n- **slower**: elb",

@@ -18,12 +18,12 @@ pub(super) fn headline(slo: &[Held]) -> (&'static str, String) {
     ("SLO missed", format!("{} of {all}{unknown}", all - met))
 }
 
-/// What was measured: `51.752 ms`, `51.752 ms, the maximum of 8`, `2 of 32 failed`; `None` where nothing was.
+/// What was measured: `p50 51.752 ms`, `p95 51.752 ms, the maximum of 8`, `2 of 32 failed`; `None` where nothing was.
 pub(super) fn measured(held: &Held) -> Option<String> {
     match held.reading {
-        Reading::Length { measured, is_maximum_of, .. } => {
+        Reading::Length { statistic, measured, is_maximum_of, .. } => {
             let few = is_maximum_of.map_or(String::new(), |of| format!(", the maximum of {of}"));
-            measured.map(|length| format!("{} ms{few}", millis(length)))
+            measured.map(|length| format!("{} {} ms{few}", statistic.as_str(), millis(length)))
         }
         Reading::Failures { measured, requests, .. } => measured.map(|failed| format!("{failed} of {requests} failed")),
     }

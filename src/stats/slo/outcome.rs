@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Objective;
+use super::{Objective, Statistic};
 use crate::stats::{Measure, Row};
 use crate::time::Nanos;
 
@@ -31,6 +31,8 @@ pub enum Reading {
     Length {
         /// Of what.
         phase: Measure,
+        /// What of many; all the same of a single one.
+        statistic: Statistic,
         /// How long it may be.
         #[serde(rename = "bound_ns")]
         bound: Nanos,

@@ -103,6 +103,15 @@ fn a_target_is_held_to_the_statistic_that_is_named_or_to_the_median() {
 }
 
 #[test]
+fn a_statistic_is_called_alike_everywhere() {
+    for (word, statistic) in Statistic::WORDS {
+        let json = serde_json::to_value(statistic).unwrap();
+        assert_eq!(json, statistic.as_str(), "{word}");
+        assert_eq!(Statistic::WORDS.iter().find(|(word, _)| json == *word).unwrap().1, statistic);
+    }
+}
+
+#[test]
 fn failures_are_a_count_or_a_share() {
     let rows = [row("ec2", &[1; 98], 2)];
     let missed = |text: &str| vec![format!("SLO {text} is missed by ec2: 2 of 100 requests failed")];
