@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::{KeepArgs, VoiceArgs};
 use crate::attribute::aws::{AccessFormat, Columns};
-use crate::cli::args::{ChartFile, Format};
+use crate::cli::args::Format;
 
 /// `wirefall attribute`.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("save", |arg| arg.help(SAVE)), mut_arg("chart", |arg| arg.help(CHART)))]
 pub struct AttributeArgs {
     /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
     #[arg(value_name = "TRACES.jsonl", required = true)]
@@ -22,19 +24,18 @@ pub struct AttributeArgs {
     /// Print traces in this form, csv with a row for each layer, markdown with the medians of layers
     #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
     pub format: Format,
-    /// Append traces with their layers to this file, a JSON document a line
-    #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
-    pub save: Option<PathBuf>,
-    /// Draw the layers of requests into this file
-    #[arg(long, value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>, help_heading = "Output")]
-    pub chart: Option<ChartFile>,
-    /// Say nothing on standard error
-    #[arg(short = 's', long, help_heading = "Output")]
-    pub silent: bool,
-    /// Use no colours, as with NO_COLOR
-    #[arg(long, help_heading = "Output")]
-    pub no_color: bool,
+    /// Where traces are kept, with their layers.
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    /// How it speaks.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
 }
+
+const SAVE: &str =
+    "Append traces with their layers to this file, a JSON document a line, for wirefall chart layers and stacked";
+
+const CHART: &str = "Draw the waits of requests by layers, a row for each layer, into this file";
 
 /// Each a file, a folder with all that is in it, or a pattern with * ? [] **; plain or compressed with gzip; - for standard input.
 #[derive(Args, Clone, Debug, Default)]

@@ -18,9 +18,9 @@ pub struct ChartArgs {
     #[arg(value_name = "INPUT.jsonl", required = true)]
     pub inputs: Vec<PathBuf>,
     /// Draw into this file; its name ends in .png or .svg
-    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<ChartFile>)]
+    #[arg(short = 'o', long, id = "chart", value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>)]
     pub output: ChartFile,
-    /// Write this above the chart
+    /// Write this above the chart [default: what the chart shows]
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
     /// Stacked: how the requests of a target become one bar

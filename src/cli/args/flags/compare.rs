@@ -1,10 +1,8 @@
 //! Flags of `wirefall compare`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{ClientArgs, TargetArgs};
+use super::{ClientArgs, KeepArgs, SubjectArgs, TargetArgs, VoiceArgs};
 use crate::cli::args::{CaptureRule, RunsBy, SummaryFormat};
 
 /// `wirefall compare`.
@@ -77,35 +75,36 @@ pub struct ComparisonArgs {
     /// failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the baseline is not held to it
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
+    /// Fail with exit code 22 where a request is answered with status 400 or above
+    #[arg(short = 'f', long)]
+    pub fail: bool,
 }
+
+const SAVE: &str = "Append each trace to this file as it ends, a JSON document a line; wirefall compare, chart and attribute \
+                    read it";
+
+const CHART: &str =
+    "Draw a stacked bar of medians, a colour for each phase, for each target, or place by place, into this file";
 
 /// What becomes of the results.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
+#[command(mut_arg("save", |arg| arg.help(SAVE)), mut_arg("chart", |arg| arg.help(CHART)))]
 pub struct SummaryArgs {
     /// Print the summary in this form [default: pretty]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<SummaryFormat>,
-    /// Append each trace to this file as it ends, a JSON document a line
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub save: Option<PathBuf>,
-    /// Draw a stacked bar for each target, or place by place, into this file
-    #[arg(long, value_name = "FILE.png|svg")]
-    pub chart: Option<String>,
+    /// Where traces are kept.
+    #[command(flatten)]
+    pub keep: KeepArgs,
     /// Capture this program's own packets, for times from the wire and to see losses: where it may (auto), never (off), or
     /// fail where it may not (require) [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub capture: Option<CaptureRule>,
-    /// Say nothing on standard error
-    #[arg(short = 's', long)]
-    pub silent: bool,
-    /// Use no colours, as with NO_COLOR
-    #[arg(long)]
-    pub no_color: bool,
-    /// Leave credentials in traces
-    #[arg(long)]
-    pub show_secrets: bool,
-    /// Call the place of measurement this
-    #[arg(long, value_name = "NAME")]
-    pub vantage: Option<String>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
+    /// What traces say of themselves.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
 }
