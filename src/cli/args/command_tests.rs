@@ -53,6 +53,16 @@ fn every_command_has_examples_in_its_help() {
 }
 
 #[test]
+fn what_stands_below_a_help_fits_a_terminal() {
+    for command in command().get_subcommands() {
+        let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in below.lines() {
+            assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+        }
+    }
+}
+
+#[test]
 fn other_commands_keep_their_flags() {
     let of = |argv: &[&str]| parse(argv.iter().map(OsString::from)).unwrap();
     let Command::Lab(lab) = of(&["wirefall", "lab", "--profile", "p.toml", "--time-scale", "0.5"]) else { panic!() };

@@ -18,10 +18,11 @@ pub struct AttributeArgs {
     /// What the layers wrote down.
     #[command(flatten)]
     pub evidence: EvidenceArgs,
-    /// Show at most this many requests one by one
+    /// With pretty, show at most this many requests one by one
     #[arg(long, value_name = "N", default_value = "10", help_heading = "Output")]
     pub rows: usize,
-    /// Print traces in this form, csv with a row for each layer, markdown with the medians of layers
+    /// Print traces in this form: pretty request by request and as a summary, csv as a row for each layer, markdown as a table
+    /// of the medians of layers, the others with their layers in each trace
     #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
     pub format: Format,
     /// Where traces are kept, with their layers.
@@ -64,7 +65,7 @@ pub struct EvidenceArgs {
     /// Real-time logs of CloudFront
     #[arg(long, value_name = "FILE")]
     pub cloudfront_realtime: Vec<String>,
-    /// The fields of the real-time logs, in order, separated by commas
+    /// The fields of the real-time logs, in their order, separated by commas [default: all fields, in the order of AWS]
     #[arg(long, value_name = "LIST", value_parser = Columns::parse)]
     pub cloudfront_fields: Option<Columns>,
     /// Access logs of API Gateway: JSON, a document a line, unless --apig-format says otherwise

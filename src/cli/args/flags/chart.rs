@@ -11,7 +11,7 @@ use crate::render::chart::{Order, PartsOf, Statistic};
 /// `wirefall chart`.
 #[derive(Args, Clone, Debug)]
 pub struct ChartArgs {
-    /// What to draw
+    /// What to draw: waterfall, each request on one time axis; stacked, a bar for each target or place; layers, waits by layers
     #[arg(value_name = "KIND")]
     pub kind: ChartKind,
     /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
@@ -23,13 +23,13 @@ pub struct ChartArgs {
     /// Write this above the chart [default: what the chart shows]
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// Stacked: how the requests of a target become one bar
+    /// With stacked: how the requests of a target become one bar
     #[arg(long, value_name = "WORD", default_value = "median")]
     pub statistic: Statistic,
-    /// Stacked: what bars are made of
+    /// With stacked: what bars are made of
     #[arg(long, value_name = "WORD", default_value = "phase")]
     pub by: PartsOf,
-    /// Stacked: which bar comes first
+    /// With stacked: which bar comes first
     #[arg(long, value_name = "WORD", default_value = "shortest")]
     pub order: Order,
 }

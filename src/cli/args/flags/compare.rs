@@ -55,27 +55,28 @@ pub struct RepetitionArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Comparison")]
 pub struct ComparisonArgs {
-    /// Compare with this target [default: the one with baseline = true in the file of --targets, else the first]; of saved runs
-    /// that are compared with each other, with this one [default: the first]
+    /// Compare the others with this target [default: the one with baseline = true in the file of --targets, else the first; of
+    /// saved ones, the one with the fewest layers in its path, else the first], or, where saved runs are compared with each
+    /// other, with this run [default: the first]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
     /// Compare several saved runs target by target (run), or the targets of all of them place by place (vantage) [default:
     /// vantage where each run has a --vantage of its own, else run]
     #[arg(long, value_name = "WHAT")]
     pub by: Option<RunsBy>,
-    /// Give intervals that hold the true difference this often [default: 0.95]
+    /// Give intervals that hold the true difference with this probability, above 0.5 and below 1 [default: 0.95]
     #[arg(long, value_name = "SHARE")]
     pub confidence: Option<String>,
-    /// Call differences up to this size the same: 5%, 2ms, or spread, what the requests to one target differ among themselves
-    /// [default: spread]
+    /// Call differences of medians up to this size the same: a share such as 5%, a time such as 2ms, or spread, what the
+    /// requests to one target differ among themselves [default: spread]
     #[arg(long, value_name = "SIZE")]
     pub same_within: Option<String>,
-    /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], such as total=500,wait.p95=200. A measure is
-    /// a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures count by failures=COUNT or
+    /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], in milliseconds, such as
+    /// total=500,wait.p95=200. A measure is a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures count by failures=COUNT or
     /// failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the baseline is not held to it
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
-    /// Fail with exit code 22 where a request is answered with status 400 or above
+    /// Fail with exit code 22 where any request that counts is answered with status 400 or above
     #[arg(short = 'f', long)]
     pub fail: bool,
 }

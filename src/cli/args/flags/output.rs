@@ -26,8 +26,8 @@ pub struct OutputArgs {
     /// Where traces are kept.
     #[command(flatten)]
     pub keep: KeepArgs,
-    /// Fail with exit code 4 where a request takes longer: MEASURE=MS[,…], such as total=500,wait=200. A measure is a phase or
-    /// total. What a request does not have, or did not get to, counts as missed
+    /// Fail with exit code 4 where a request takes longer: MEASURE=MS[,…], in milliseconds, such as total=500,wait=200. A
+    /// measure is a phase or total. What a request does not have, or did not get to, counts as missed
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
     /// Fail with exit code 22 on status 400 and above
