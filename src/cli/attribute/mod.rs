@@ -34,8 +34,8 @@ use report::Report;
 use sources::{Source, sources};
 
 pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, CommandError> {
-    let kept = args.keep.resolve()?;
-    if args.voice.verbosity() == Verbosity::Silent {
+    let kept = args.output.keep.resolve()?;
+    if args.output.voice.verbosity() == Verbosity::Silent {
         console.be_quiet();
     }
     refuse_to_save_into_input(args)?;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
 /// A file that had each trace twice, once with its layers and once without, would be of no use to anybody.
 fn refuse_to_save_into_input(args: &AttributeArgs) -> Result<(), CommandError> {
     let place = |path: &Path| path.canonicalize().ok();
-    let saved = args.keep.save.as_deref().and_then(place);
+    let saved = args.output.keep.save.as_deref().and_then(place);
     if saved.is_some() && args.traces.iter().any(|path| place(path) == saved) {
         let reason = "each trace would stand in it twice; save into another file";
         return Err(ArgsError::Conflict { flag: "--save", other: "the file that is read", reason }.into());
@@ -139,9 +139,9 @@ impl Gathered {
 }
 
 fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Console) -> Result<(), CommandError> {
-    let style = console.style(args.voice.color(console.environment()));
+    let style = console.style(args.output.voice.color(console.environment()));
     let summary = || terminal::attribution(traces, tally, &style);
-    let text = match args.format {
+    let text = match args.output.format {
         Format::Pretty => {
             let split: Vec<Trace> = traces.iter().filter(|trace| has_something_to_show(trace)).cloned().collect();
             let shown = &split[..split.len().min(args.rows)];
@@ -160,7 +160,7 @@ fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Co
         Format::Har => har::har(traces),
         Format::Markdown => attribution::markdown(traces, tally),
     };
-    if !matches!(args.format, Format::Pretty | Format::Markdown) {
+    if !matches!(args.output.format, Format::Pretty | Format::Markdown) {
         console.note(&terminal::attribution_counts(tally, &style));
     }
     console::print(text)

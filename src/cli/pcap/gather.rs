@@ -50,8 +50,8 @@ impl TryFrom<&PcapArgs> for Wanted {
             flow: args.flow,
             all: args.all,
             rows: usize::try_from(args.rows).unwrap_or(usize::MAX),
-            format: args.format,
-            kept: args.keep.resolve()?,
+            format: args.output.format,
+            kept: args.output.keep.resolve()?,
             secrets: args.subject.secrets(),
             vantage: args.subject.vantage.clone(),
         })

@@ -35,7 +35,7 @@ use source::Source;
 
 pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
     let wanted = Wanted::try_from(args)?;
-    if args.voice.verbosity() == Verbosity::Silent {
+    if args.output.voice.verbosity() == Verbosity::Silent {
         console.be_quiet();
     }
     refuse_unwritable(wanted.kept.files(), console)?;
@@ -45,7 +45,7 @@ pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandE
         side: args.side.side(),
         ..Rules::default()
     };
-    let style = console.style(args.voice.color(console.environment()));
+    let style = console.style(args.output.voice.color(console.environment()));
     let mut gather = Gather::new(wanted, style);
     let mut reading =
         Reading { table: Table::new(rules), interrupt: &interrupt, latest: None, strange: Strange::default() };

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KeepArgs, VoiceArgs};
+use super::ReadOutputArgs;
 use crate::attribute::aws::{AccessFormat, Columns};
-use crate::cli::args::Format;
 
 /// `wirefall attribute`.
 #[derive(Args, Clone, Debug)]
-#[command(mut_arg("save", |arg| arg.help(SAVE)), mut_arg("chart", |arg| arg.help(CHART)))]
+#[command(mut_arg("format", |arg| arg.help(FORMAT)), mut_arg("save", |arg| arg.help(SAVE)))]
+#[command(mut_arg("chart", |arg| arg.help(CHART)))]
 pub struct AttributeArgs {
     /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
     #[arg(value_name = "TRACES.jsonl", required = true)]
@@ -21,17 +21,13 @@ pub struct AttributeArgs {
     /// With pretty, show at most this many requests one by one
     #[arg(long, value_name = "N", default_value = "10", help_heading = "Output")]
     pub rows: usize,
-    /// Print traces in this form: pretty request by request and as a summary, csv as a row for each layer, markdown as a table
-    /// of the medians of layers, the others with their layers in each trace
-    #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
-    pub format: Format,
-    /// Where traces are kept, with their layers.
+    /// What becomes of traces and their layers.
     #[command(flatten)]
-    pub keep: KeepArgs,
-    /// How it speaks.
-    #[command(flatten)]
-    pub voice: VoiceArgs,
+    pub output: ReadOutputArgs,
 }
+
+const FORMAT: &str = "Print traces in this form: pretty request by request and as a summary, csv as a row for each layer, \
+                      markdown as a table of the medians of layers, the others with their layers in each trace";
 
 const SAVE: &str =
     "Append traces with their layers to this file, a JSON document a line, for wirefall chart layers and stacked";

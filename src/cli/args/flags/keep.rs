@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::args::Format;
+
 /// Files that traces are kept in.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
@@ -41,4 +43,19 @@ pub struct VoiceArgs {
     /// Use no colours, as with NO_COLOR
     #[arg(long)]
     pub no_color: bool,
+}
+
+/// What becomes of traces that are read, not measured.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct ReadOutputArgs {
+    /// Print traces in this form
+    #[arg(long, value_name = "FORMAT", default_value = "pretty")]
+    pub format: Format,
+    /// Where they are kept.
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    /// How the command speaks.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
 }

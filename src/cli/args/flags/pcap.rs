@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KeepArgs, SubjectArgs, VoiceArgs};
-use crate::cli::args::Format;
+use super::{ReadOutputArgs, SubjectArgs};
 use crate::cli::pcap::Filter;
 use crate::event::Side;
 
@@ -33,15 +32,9 @@ pub struct PcapArgs {
     /// Show at most this many flows, requests and bars
     #[arg(long, value_name = "N", default_value = "25", value_parser = clap::value_parser!(u32).range(1..))]
     pub rows: u32,
-    /// Print traces in this form
-    #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
-    pub format: Format,
-    /// Where traces are kept.
+    /// What becomes of traces.
     #[command(flatten)]
-    pub keep: KeepArgs,
-    /// How it speaks.
-    #[command(flatten)]
-    pub voice: VoiceArgs,
+    pub output: ReadOutputArgs,
     /// What traces say of themselves.
     #[command(flatten)]
     pub subject: SubjectArgs,
