@@ -99,7 +99,7 @@ impl Measured {
             Self::Many(phases) => phases.get(&measure).map(|stats| Measurement {
                 length: statistic.of(stats),
                 of: stats.count,
-                is_maximum: statistic.per_mille().is_some_and(|per_mille| stats.is_maximum(per_mille)),
+                is_maximum: statistic.tail().is_some_and(|per_mille| stats.is_maximum(per_mille)),
             }),
             Self::One(phases) => {
                 phases.get(&measure).map(|length| Measurement { length: *length, of: 1, is_maximum: true })

@@ -47,7 +47,7 @@ fn objectives(summary: &Summary) -> String {
     let (verdict, words) = headline(&summary.slo);
     let mut text = format!("**{verdict}**: {words}\n\n");
     text.push_str(&row(["objective", "target", "measured", "result"].map(str::to_owned).into_iter()));
-    text.push_str(&row(["---", "---", "---:", "---"].map(str::to_owned).into_iter()));
+    text.push_str(&row(["---"; 4].map(str::to_owned).into_iter()));
     for held in &summary.slo {
         let result = result(held);
         let cells = [
@@ -259,7 +259,7 @@ mod tests {
 **SLO missed**: 4 of 8; 2 of these are unknown, which counts as missed
 
 | objective | target | measured | result |
-| --- | --- | ---: | --- |
+| --- | --- | --- | --- |
 | total=53 | ec2 | p50 51.752 ms | met |
 | wait.p99=25 | ec2 | p99 18.453 ms, the maximum of 30 | met |
 ";

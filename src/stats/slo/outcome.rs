@@ -39,7 +39,8 @@ pub enum Reading {
         /// How long it is; `None` where no request that succeeded has it.
         #[serde(rename = "measured_ns")]
         measured: Option<Nanos>,
-        /// A percentile that is the longest of just so many lengths, because they are too few for it; `None` where they are enough.
+        /// A percentile above the median that is the longest of just so many lengths, because they are too few for it; `None` where
+        /// they are enough.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         is_maximum_of: Option<u64>,
         /// How many requests were made.

@@ -56,16 +56,15 @@ impl Statistic {
     /// The word used in JSON and on the terminal: `p95`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        let synonyms = Self::WORDS.iter().filter(|(_, statistic)| *statistic == self);
+        let mut synonyms = Self::WORDS.iter().filter(|(_, statistic)| *statistic == self);
         // Of two words, the later one: the one in JSON.
-        synonyms.last().map_or("", |(word, _)| word)
+        synonyms.next_back().map_or("", |(word, _)| word)
     }
 
-    /// Which share of lengths is not longer, in thousandths; `None` for what is no percentile.
-    pub(super) const fn per_mille(self) -> Option<u32> {
+    /// Of a percentile above the median, which share of lengths is not longer, in thousandths.
+    pub(super) const fn tail(self) -> Option<u32> {
         Some(match self {
-            Self::Mean | Self::Min | Self::Max => return None,
-            Self::P50 => 500,
+            Self::Mean | Self::Min | Self::Max | Self::P50 => return None,
             Self::P66 => 660,
             Self::P75 => 750,
             Self::P80 => 800,

@@ -35,7 +35,7 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
         // Where there is no room beside the name, it stands below.
         let column = INDENT + objectives + 2 + names + 2;
         let column = if column + lengths > style.width { INDENT * 2 } else { column };
-        let measured = format!("{:>lengths$}", measured(held).unwrap_or_else(|| "–".to_owned()));
+        let measured = format!("{:<lengths$}", measured(held).unwrap_or_else(|| "–".to_owned()));
         let words = Paragraph::new(style, start.with(Paint::Plain, "  "), column).part(Paint::Plain, measured);
         lines.extend(words.part(paint, result(held)).finish());
     }

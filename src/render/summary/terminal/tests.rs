@@ -106,13 +106,13 @@ fn objectives_stand_last_with_how_they_are_met() {
     let text = shown(&specimens::gated(), 100, Glyphs::Unicode);
     let expect = "
 SLO missed: 4 of 8; 2 of these are unknown, which counts as missed
-  total=53     ec2                     p50 51.752 ms · met
+  total=53     ec2  p50 51.752 ms                    · met
 ";
     assert!(text.contains(expect), "{text}");
     for expect in [
-        "53.617 ms · missed by 0.617 ms\n",
-        "2 of 32 failed · missed by 1 request\n",
-        "– · unknown: no request has blocked\n",
+        "53.617 ms                    · missed by 0.617 ms\n",
+        "2 of 32 failed                   · missed by 1 request\n",
+        "–                                · unknown: no request has blocked\n",
     ] {
         assert!(text.contains(expect), "{expect:?} is not in\n{text}");
     }
