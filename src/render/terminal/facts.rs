@@ -225,8 +225,8 @@ fn lag(trace: &Trace, style: Style) -> Vec<Line> {
     if trace.client.lag <= NOTABLE_LAG.max(share) {
         return Vec::new();
     }
-    let lag = format!("{} ms late between phases and in noticing arrivals", millis(trace.client.lag));
-    label("client", Phase::Blocked, style).part(Paint::Warn, lag).finish()
+    let lost = format!("{} ms lost in wirefall: it began phases or saw arrivals late", millis(trace.client.lag));
+    label("client", Phase::Blocked, style).part(Paint::Warn, lost).finish()
 }
 
 /// The paint of a status.

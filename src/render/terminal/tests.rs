@@ -263,7 +263,7 @@ fn trouble_is_listed() {
         sample::troubled(),
         UNICODE,
         &["  client"],
-        &["  client  62.187 ms late between phases and in noticing arrivals"],
+        &["  client  62.187 ms lost in wirefall: it began phases or saw arrivals late"],
     );
     check_lines(sample::secure(), UNICODE, &["  client"], &[]);
 }
