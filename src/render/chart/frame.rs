@@ -1,11 +1,11 @@
-//! What surrounds the bars of every chart: headline, legend and axis; where they stand, and how they are drawn.
+//! What surrounds the bars of every chart: headline, legend, axis and footnotes; where they stand, and how they are drawn.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, Sheet};
 use super::fonts::{Shorten, Weight, ellipsised};
-use super::geometry::{Anchor, Font, Label, Rect};
+use super::geometry::{Anchor, Font, Label, Rect, times};
 use super::palette::{AXIS, GRID, INK, MUTED, PAPER};
 use super::scale::ticks;
-use super::{ChartError, ChartOptions, DrawFailure};
+use super::{ChartError, ChartOptions, DrawFailure, Svg};
 use crate::trace::Trace;
 
 /// Paper around everything, in pixels.
@@ -18,14 +18,21 @@ const LEGEND_PITCH: f64 = 22.0;
 /// Between two ticks of the axis there is at least this, in pixels.
 const TICK_DISTANCE: f64 = 80.0;
 
+/// From what is above it to the baseline of a footnote, and from the last one to the end of the paper, in pixels.
+const FOOTNOTE_PITCH: f64 = 18.0;
+const BELOW_FOOTNOTES: f64 = 18.0;
+
 /// Text that belongs to bars as a note.
 pub(super) const NOTE: Font = Font { size: 12.0, weight: Weight::Regular, ink: MUTED };
 
-/// The lines above everything.
+/// What every chart has: a size, the lines above everything, and what is said below everything.
 #[derive(Clone, Debug)]
-pub(super) struct Headline {
+pub(super) struct Page {
+    pub(super) width: u32,
+    pub(super) height: u32,
     pub(super) title: Label,
     pub(super) subtitle: Label,
+    pub(super) footnotes: Vec<Label>,
 }
 
 /// A symbol with its text.
@@ -66,37 +73,63 @@ pub(super) fn width(options: &ChartOptions) -> Result<f64, ChartError> {
     if ChartOptions::WIDTHS.contains(&width) { Ok(f64::from(width)) } else { Err(ChartError::Width { width }) }
 }
 
-/// A height in whole pixels.
-pub(super) fn whole_pixels(height: f64) -> u32 {
+/// Whole pixels.
+fn whole_pixels(length: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; `as` saturates")]
-    let whole = height.ceil() as u32;
+    let whole = length.ceil() as u32;
     whole
 }
 
-impl Headline {
-    /// Both lines, shortened to `room` pixels.
-    pub(super) fn new(title: &str, subtitle: &str, room: f64) -> Self {
+impl Page {
+    /// A page around what ends at `bottom`; all of its lines are shortened to what a page has room for.
+    pub(super) fn new(title: &str, subtitle: &str, footnotes: &[String], width: f64, bottom: f64) -> Self {
         let line = |text: &str, font: Font, baseline| {
-            let text = ellipsised(text, font.weight, font.size, room, Shorten::End);
+            let text = ellipsised(text, font.weight, font.size, width - 2.0 * MARGIN, Shorten::End);
             font.label(&text, MARGIN, baseline, Anchor::Start)
         };
+        let mut end = bottom;
+        let footnotes = footnotes.iter().map(|text| {
+            end += FOOTNOTE_PITCH;
+            line(text, NOTE, end)
+        });
+        let footnotes: Vec<Label> = footnotes.collect();
+        let below = if footnotes.is_empty() { 0.0 } else { BELOW_FOOTNOTES };
         Self {
+            width: whole_pixels(width),
+            height: whole_pixels(end + below),
             title: line(title, Font { size: 22.0, weight: Weight::SemiBold, ink: INK }, 48.0),
             subtitle: line(subtitle, Font { size: 13.5, weight: Weight::Regular, ink: MUTED }, 72.0),
+            footnotes,
         }
     }
 
-    /// Paper, and the lines on it.
-    pub(super) fn draw(&self, (width, height): (u32, u32), canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-        canvas.fill(&Rect { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height) }, PAPER)?;
-        canvas.text(&self.title)?;
-        canvas.text(&self.subtitle)
+    /// The document of the chart that `draw` puts on this page, with its whole title and the chart in words.
+    pub(super) fn document(
+        &self,
+        chart: &'static str,
+        title: String,
+        description: String,
+        draw: impl FnOnce(&Canvas<'_>) -> Result<(), DrawFailure>,
+    ) -> Result<Svg, ChartError> {
+        let Self { width, height, .. } = *self;
+        let sheet = Sheet { width, height, title, description };
+        let drawn = sheet.draw(|canvas| {
+            canvas.fill(&Rect { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height) }, PAPER)?;
+            self.labels().try_for_each(|label| canvas.text(label))?;
+            draw(canvas)
+        });
+        drawn.map_err(|source| ChartError::Draw { chart, source })
+    }
+
+    /// What is written on it.
+    pub(super) fn labels(&self) -> impl Iterator<Item = &Label> {
+        [&self.title, &self.subtitle].into_iter().chain(&self.footnotes)
     }
 }
 
 /// Entries side by side, as many lines as they need within `room` pixels, starting at line `first` of the legend.
-pub(super) fn legend_lines<K: Clone>(entries: &[(K, &str)], first: u8, room: f64) -> Vec<Keyed<K>> {
-    let (mut x, mut y) = (MARGIN, LEGEND_TOP + LEGEND_PITCH * f64::from(first));
+pub(super) fn legend_lines<K: Clone>(entries: &[(K, &str)], first: usize, room: f64) -> Vec<Keyed<K>> {
+    let (mut x, mut y) = (MARGIN, LEGEND_TOP + LEGEND_PITCH * times(first));
     entries
         .iter()
         .map(|(key, text)| {

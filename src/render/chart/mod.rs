@@ -5,6 +5,7 @@
 //!
 //! - `palette`: one colour per phase and layer, wherever it is drawn
 //! - `scale`: numbers and round ticks
+//! - `slivers`: what is too short to be seen, and still is
 //! - `fonts`: the embedded faces and how wide text is in them
 //! - `geometry`: rectangles and labels
 //! - `canvas`: shapes and text in pixels, as SVG
@@ -28,6 +29,7 @@ mod layout;
 pub mod palette;
 mod raster;
 mod scale;
+mod slivers;
 #[cfg(test)]
 mod specimens;
 mod stacked;

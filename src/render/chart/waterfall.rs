@@ -4,10 +4,10 @@
 
 use std::fmt::Write as _;
 
-use super::canvas::{Canvas, Sheet};
+use super::canvas::Canvas;
 use super::frame::{self, text_on_paper, upright};
 use super::geometry::Rect;
-use super::layout::{self, Key, Keyed, Ladder, Layout, MarkKind, Row, Rung, TickKind};
+use super::layout::{self, Key, Keyed, Ladder, Layout, MarkKind, PacketSign, Row, Rung, RungSign, TickKind};
 use super::palette::{AXIS, FAILURE, GRID, INK, MUTED, NETWORK_PAPER, PAPER, Rgb, STEP, of_phase};
 use super::scale::milliseconds;
 use super::{ChartError, ChartOptions, DrawFailure, Svg};
@@ -26,13 +26,8 @@ pub fn waterfall(traces: &[Trace], options: &ChartOptions) -> Result<Svg, ChartE
     }
     frame::width(options)?;
     let layout = Layout::new(traces, options);
-    let sheet = Sheet {
-        width: layout.width,
-        height: layout.height,
-        title: layout::title(traces, options),
-        description: description(traces),
-    };
-    sheet.draw(|canvas| draw(&layout, canvas)).map_err(|source| ChartError::Draw { chart: CHART, source })
+    let title = layout::title(traces, options);
+    layout.page.document(CHART, title, description(traces), |canvas| draw(&layout, canvas))
 }
 
 /// The chart in words, a line for each trace.
@@ -56,7 +51,6 @@ fn description(traces: &[Trace]) -> String {
 }
 
 fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-    layout.headline.draw((layout.width, layout.height), canvas)?;
     for entry in &layout.legend {
         keyed(entry, canvas)?;
     }
@@ -150,7 +144,7 @@ fn bounds(from: f64, to: f64, y: f64, canvas: &Canvas<'_>) -> Result<(), DrawFai
 fn draw_mark(kind: MarkKind, x: f64, bar: &Rect, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
     match kind {
         MarkKind::RoundTrip => canvas.fill(&upright(x, bar.bottom() + 1.0, bar.bottom() + 5.0, 1.2), MUTED),
-        MarkKind::Tls => {
+        MarkKind::Tls(_) => {
             canvas.fill(&upright(x, bar.y, bar.y + bar.height * 0.22, 1.2).between(bar.x, bar.right()), INK)
         }
         MarkKind::Informational => {
@@ -175,22 +169,34 @@ fn keyed(entry: &Keyed, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
             canvas.fill(symbol, AXIS)?;
             lost(&Rect { height: 4.0, ..*symbol }, canvas)?;
         }
-        Key::Packets => {
+        Key::SplitWait => {
+            canvas.fill(symbol, of_phase(Phase::Wait))?;
+            hatch(&symbol.between(symbol.x, x), canvas)?;
+        }
+        Key::Packets(sign) => {
             canvas.fill(&Rect { y: y - 0.5, height: 1.0, ..*symbol }, AXIS)?;
-            for (x, top, kind) in [
-                (symbol.x + 2.0, y - 5.0, TickKind::Usual),
-                (x, y, TickKind::Usual),
-                (symbol.right() - 2.0, y - 5.0, TickKind::Repeated),
-            ] {
-                canvas.fill(&upright(x, top, top + 5.0, 1.2), tick_colour(kind))?;
-            }
+            let (top, kind) = match sign {
+                PacketSign::Sent => (y - 5.0, TickKind::Usual),
+                PacketSign::Received => (y, TickKind::Usual),
+                PacketSign::Repeated => (y - 5.0, TickKind::Repeated),
+            };
+            canvas.fill(&upright(x, top, top + 5.0, 1.2), tick_colour(kind))?;
+        }
+        Key::Failure => canvas.fill(&upright(x, symbol.y, symbol.bottom(), 3.0), FAILURE)?,
+        Key::Rung(sign) => {
+            let (height, width, colour) = match sign {
+                RungSign::Step => (10.0, symbol.width, STEP),
+                RungSign::Best => (10.0, 2.0, INK),
+                RungSign::Spread => (2.0, symbol.width, AXIS),
+            };
+            canvas.fill(&Rect { x: x - width / 2.0, y: y - height / 2.0, width, height }, colour)?;
         }
         Key::Mark(MarkKind::RoundTrip) => {
             for x in [symbol.x + 2.0, x, symbol.right() - 2.0] {
                 canvas.fill(&upright(x, y - 2.0, y + 2.0, 1.2), MUTED)?;
             }
         }
-        Key::Mark(MarkKind::Tls) => {
+        Key::Mark(MarkKind::Tls(_)) => {
             canvas.fill(symbol, of_phase(Phase::Tls))?;
             for x in [symbol.x + 2.0, x, symbol.right() - 2.0] {
                 canvas.fill(&upright(x, symbol.y, symbol.y + 4.0, 1.2), INK)?;
@@ -284,7 +290,9 @@ mod tests {
         let red = |svg: &Svg| svg.as_str().matches(&format!("fill=\"{}\"", FAILURE.hex())).count();
         // Five losses, two packets that were sent again, and three symbols that explain them.
         assert_eq!(red(&svg), 5 + 2 + 3);
-        for expect in ["retransmission 203", "stalled on the wire", "packets sent, received, sent again"] {
+        for expect in
+            ["retransmission 203", "stalled on the wire", "packet sent", "packet received", "packet sent again"]
+        {
             assert!(svg.as_str().contains(expect), "{expect}");
         }
         (trace.wire, trace.wait) = (None, None);

@@ -14,9 +14,7 @@ const CALLED: f64 = 0.28;
 const NARROW: f64 = 5.0;
 
 pub(super) fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-    layout.headline.draw((layout.width, layout.height), canvas)?;
-    layout.requests.iter().try_for_each(|request| draw_request(request, canvas))?;
-    layout.note.iter().try_for_each(|note| canvas.text(note))
+    layout.requests.iter().try_for_each(|request| draw_request(request, canvas))
 }
 
 fn draw_request(request: &Request, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {

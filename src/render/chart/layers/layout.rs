@@ -1,7 +1,7 @@
 //! The geometry of the layers chart, in nominal pixels: names at the left, bars in the middle, numbers at the right.
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
-use super::super::frame::{self, Axis, GridLine, Headline, MARGIN, NOTE};
+use super::super::frame::{self, Axis, GridLine, MARGIN, NOTE, Page};
 use super::super::geometry::{Anchor, Font, Label, Rect, times};
 use super::super::palette::{INK, MUTED};
 use super::super::scale::milliseconds;
@@ -30,12 +30,8 @@ const SLIVER: f64 = 1.0;
 /// The chart with everything in its place.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) headline: Headline,
+    pub(super) page: Page,
     pub(super) requests: Vec<Request>,
-    /// How many more there are.
-    pub(super) note: Option<Label>,
 }
 
 /// One request.
@@ -98,19 +94,10 @@ impl Layout {
                 Request::new(trace, placed, plot, scale, &columns)
             })
             .collect();
-        let note = (left_out > 0).then(|| {
-            let text = format!("The layers of {left_out} more requests are not drawn.");
-            NOTE.label(&text, MARGIN, top + 12.0, Anchor::Start)
-        });
-        let bottom = if note.is_some() { top + 30.0 } else { top + 8.0 };
-        let subtitle = subtitle(traces);
-        Self {
-            width: frame::whole_pixels(width),
-            height: frame::whole_pixels(bottom),
-            headline: Headline::new(title, &subtitle, room),
-            requests,
-            note,
-        }
+        let more = if left_out == 1 { "request" } else { "requests" };
+        let left_out = (left_out > 0).then(|| format!("The layers of {left_out} more {more} are not drawn."));
+        let footnotes: Vec<String> = left_out.into_iter().collect();
+        Self { page: Page::new(title, &subtitle(traces), &footnotes, width, top + 8.0), requests }
     }
 }
 

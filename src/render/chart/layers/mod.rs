@@ -2,15 +2,13 @@
 //!
 //! Lengths are what evidence says. Places are not known: clocks of two machines are never compared, so that a layer stands behind
 //! those that a request meets before it, as near to the middle as the interval allows in which it can have been, and the interval
-//! is drawn below it. Where a layer calls another one,
-//! its own time is in full colour and the other's is thinned. The round trip is drawn in halves at both ends, and what no
-//! evidence speaks of is striped.
+//! is drawn below it. Where a layer calls another one, its own time is in full colour and the other's is thinned. The round trip
+//! is drawn in halves at both ends, and what no evidence speaks of is striped.
 
 mod draw;
 mod layout;
 mod place;
 
-use super::canvas::Sheet;
 use super::{ChartError, ChartOptions, Svg, frame};
 use crate::trace::{Phase, Trace};
 
@@ -40,8 +38,7 @@ pub fn layers(traces: &[Trace], options: &ChartOptions) -> Result<Svg, ChartErro
     let title = options.title.clone().unwrap_or_else(|| "Which layer the wait is spent in".to_owned());
     let (shown, left_out) = shown.split_at(shown.len().min(MOST_REQUESTS));
     let layout = Layout::new(shown, left_out.len(), &title, width);
-    let sheet = Sheet { width: options.width, height: layout.height, title, description: description(shown) };
-    sheet.draw(|canvas| draw::draw(&layout, canvas)).map_err(|source| ChartError::Draw { chart: CHART, source })
+    layout.page.document(CHART, title, description(shown), |canvas| draw::draw(&layout, canvas))
 }
 
 /// The chart in words, a line for each request.

@@ -79,10 +79,8 @@ fn own_times_stand_beside_the_bars_with_who_says_so() {
     ] {
         assert!(texts(&layout).contains(&expect), "{expect} not in {:?}", texts(&layout));
     }
-    assert_eq!(
-        layout.note.as_ref().map(|note| note.text.as_str()),
-        Some("The layers of 2 more requests are not drawn.")
-    );
+    let footnotes: Vec<&str> = layout.page.footnotes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(footnotes, ["The layers of 2 more requests are not drawn."]);
 }
 
 #[test]
@@ -104,15 +102,12 @@ fn what_cannot_be_drawn_is_an_error() {
 }
 
 fn check(layout: &Layout) {
-    let canvas = canvas(layout.width, layout.height);
+    let canvas = canvas(layout.page.width, layout.page.height);
     let requests = layout
         .requests
         .iter()
         .flat_map(|request| request.labels.iter().chain(request.grid.iter().flat_map(|line| &line.labels)));
-    let labels = Labels::checked(
-        [&layout.headline.title, &layout.headline.subtitle].into_iter().chain(requests).chain(&layout.note),
-        &canvas,
-    );
+    let labels = Labels::checked(layout.page.labels().chain(requests), &canvas);
     for request in &layout.requests {
         assert!(within(&request.plot, &canvas), "{:?}", request.plot);
         let bars = request.rows.iter().flat_map(|row| row.own.iter().chain(&row.called).chain(&row.range));

@@ -1,16 +1,16 @@
 //! The bar of one trace: where each phase begins and ends, how the wait is split, and which instants are marked.
 //!
-//! A phase shorter than a pixel still shows: it gets [`SLIVER`] pixels, and the longer phases of the same bar give them up,
-//! so that the bar as a whole keeps its true length. Only a bar whose phases are all slivers is longer than true, and by
-//! less than one sliver for each.
+//! A phase shorter than a pixel still shows: it gets [`SLIVER`] pixels, which the longest phase of the same bar gives up, so
+//! that the bar as a whole ends where it should.
 
 use super::super::geometry::Rect;
+use super::super::slivers;
 use super::packets::{self, Tick};
 use crate::event::Phase;
 use crate::time::Nanos;
 use crate::trace::{Span, Trace, WaitSplit};
 
-/// The least width of a phase that happened, in pixels.
+/// The least width of a phase that happened, in pixels, where its bar has room for that.
 pub(in crate::render::chart) const SLIVER: f64 = 2.0;
 /// Round trips closer than this are not marked, in pixels.
 const LEAST_ROUND_TRIP: f64 = 9.0;
@@ -68,10 +68,31 @@ pub(in crate::render::chart) struct Mark {
 pub(in crate::render::chart) enum MarkKind {
     /// A whole number of round trips since its phase began.
     RoundTrip,
-    /// ClientHello, ServerHello or the certificate's verification.
-    Tls,
+    /// A step of the TLS handshake.
+    Tls(Handshake),
     /// A 1xx response.
     Informational,
+}
+
+/// A step of a TLS handshake that has an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::render::chart) enum Handshake {
+    /// The ClientHello has left.
+    ClientHello,
+    /// The ServerHello has begun to arrive.
+    ServerHello,
+    /// The certificate has been verified.
+    Verified,
+}
+
+impl Handshake {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientHello => "ClientHello",
+            Self::ServerHello => "ServerHello",
+            Self::Verified => "verified",
+        }
+    }
 }
 
 /// Whether there is room for packets below the bars.
@@ -98,7 +119,7 @@ impl Bar {
         let segments: Vec<Segment> = trace
             .timeline
             .spans()
-            .zip(widths(&lengths))
+            .zip(slivers::widths(&lengths, SLIVER))
             .map(|(span, width)| {
                 let rect = Rect { x: left, y, width, height };
                 left += width;
@@ -117,30 +138,6 @@ impl Bar {
         }
         let bands = packets::bands(trace, &segments, &rect);
         Self { rect, segments, marks, bands, packet_line, packets: ticks }
-    }
-}
-
-/// The width of each phase whose true width is given: none below [`SLIVER`], and their sum unchanged where it can be.
-fn widths(lengths: &[f64]) -> Vec<f64> {
-    let total: f64 = lengths.iter().sum();
-    let mut slivers = vec![false; lengths.len()];
-    loop {
-        let (mut taken, mut rest) = (0.0, 0.0);
-        for (length, sliver) in lengths.iter().zip(&slivers) {
-            if *sliver { taken += SLIVER } else { rest += length }
-        }
-        let share = if rest > 0.0 { (total - taken).max(0.0) / rest } else { 0.0 };
-        let before = slivers.clone();
-        for (length, sliver) in lengths.iter().zip(&mut slivers) {
-            *sliver |= length * share < SLIVER;
-        }
-        if slivers == before {
-            return lengths
-                .iter()
-                .zip(slivers)
-                .map(|(length, sliver)| if sliver { SLIVER } else { length * share })
-                .collect();
-        }
     }
 }
 
@@ -184,8 +181,14 @@ fn marks(trace: &Trace, segments: &[Segment]) -> Vec<Mark> {
         marks.extend(round_trips(trace, segment).map(|x| Mark { kind: MarkKind::RoundTrip, x }));
     }
     if let (Some(tls), Some(segment)) = (&trace.tls, wide(Phase::Tls)) {
-        let instants = [tls.client_hello, tls.server_hello, tls.verified].into_iter().flatten();
-        marks.extend(instants.filter_map(|at| segment.place(at)).map(|x| Mark { kind: MarkKind::Tls, x }));
+        let steps = [
+            (Handshake::ClientHello, tls.client_hello),
+            (Handshake::ServerHello, tls.server_hello),
+            (Handshake::Verified, tls.verified),
+        ];
+        marks.extend(
+            steps.into_iter().filter_map(|(step, at)| Some(Mark { kind: MarkKind::Tls(step), x: segment.place(at?)? })),
+        );
     }
     if let (Some(response), Some(segment)) = (&trace.response, wide(Phase::Wait)) {
         let instants = response.informational.iter().map(|head| head.at);
@@ -210,39 +213,4 @@ fn round_trips(trace: &Trace, segment: &Segment) -> impl Iterator<Item = f64> {
     (1..=if drawn { MOST_ROUND_TRIPS } else { 0 })
         .map(move |count| start + pitch * f64::from(count))
         .take_while(move |x| *x <= end)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn check(lengths: &[f64], expect: &[f64]) {
-        let widths = widths(lengths);
-        let close = widths.iter().zip(expect).all(|(width, expect)| (width - expect).abs() < 1e-9);
-        assert!(close && widths.len() == expect.len(), "{lengths:?}: {widths:?}, expected {expect:?}");
-    }
-
-    #[test]
-    fn slivers_are_paid_for_by_the_long() {
-        check(&[10.0, 20.0], &[10.0, 20.0]);
-        check(&[0.1, 99.9], &[2.0, 98.0]);
-        check(&[0.0, 0.0, 100.0], &[2.0, 2.0, 96.0]);
-        // 2.01 would have to give up so much that it becomes a sliver itself.
-        check(&[0.0, 2.01, 97.99], &[2.0, 2.0, 96.0]);
-        check(&[0.1, 0.2], &[2.0, 2.0]);
-        check(&[], &[]);
-    }
-
-    proptest! {
-        #[test]
-        fn bars_keep_their_length(lengths in proptest::collection::vec(0.0..900.0_f64, 1..8)) {
-            let widths = widths(&lengths);
-            let (drawn, total): (f64, f64) = (widths.iter().sum(), lengths.iter().sum());
-            let room = f64::from(u32::try_from(lengths.len()).unwrap()) * SLIVER;
-            prop_assert!(widths.iter().all(|width| *width >= SLIVER));
-            prop_assert!((drawn - total.max(room)).abs() < 1e-6, "{drawn} for {total}");
-        }
-    }
 }

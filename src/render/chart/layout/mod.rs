@@ -2,7 +2,9 @@
 //!
 //! All rows share one scale. It is as large as it can be with every bar's total still on the canvas: room for what is
 //! written at the bars' ends is reserved before anything is placed. The requests of a redirect chain follow each other in
-//! time; every other row starts at zero.
+//! time; every other row starts at zero. The time of a phase has the same place in every row, as long as rows have a line
+//! below their bar: in the bar where every row has room for it, else in that line, in a column of its own. Rows that are set
+//! closely have it in the bar where it fits, else behind the total.
 
 mod bar;
 mod ladder;
@@ -12,16 +14,17 @@ mod writing;
 
 use std::collections::BTreeMap;
 
-pub(super) use bar::{Bar, MarkKind};
+pub(super) use bar::{Bar, Handshake, MarkKind};
 pub(super) use ladder::{Ladder, Rung};
 pub(super) use packets::TickKind;
 pub(super) use surroundings::title;
 
 use bar::PacketStrip;
+use writing::Manner;
 
 use super::ChartOptions;
 use super::fonts::Weight;
-use super::frame::{self, Axis, GridLine, Headline, MARGIN};
+use super::frame::{self, Axis, GridLine, MARGIN, Page};
 use super::geometry::{Anchor, Font, Label, Rect, Texts};
 use super::palette::{INK, MUTED, Rgb};
 use crate::event::Phase;
@@ -37,9 +40,7 @@ const SECOND_LINE: f64 = 15.0;
 /// A waterfall chart with everything in its place.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) headline: Headline,
+    pub(super) page: Page,
     pub(super) legend: Vec<Keyed>,
     /// Where bars are; its left side is time zero.
     pub(super) plot: Rect,
@@ -80,6 +81,8 @@ pub(super) type Keyed = frame::Keyed<Key>;
 pub(super) enum Key {
     /// A phase.
     Phase(Phase),
+    /// A wait that is split, as a whole.
+    SplitWait,
     /// The network's part of a wait.
     Network,
     /// The server's part of a wait.
@@ -93,7 +96,33 @@ pub(super) enum Key {
     /// Time lost on the wire.
     Lost,
     /// Packets below a bar.
-    Packets,
+    Packets(PacketSign),
+    /// The end of a bar that failed.
+    Failure,
+    /// What stands on a rung of a ladder.
+    Rung(RungSign),
+}
+
+/// What a packet below a bar was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PacketSign {
+    /// The client's.
+    Sent,
+    /// The server's.
+    Received,
+    /// Either's, with bytes that had gone by before.
+    Repeated,
+}
+
+/// What is drawn of a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RungSign {
+    /// What it adds to the hop before.
+    Step,
+    /// Its best round trip.
+    Best,
+    /// From there to its worst.
+    Spread,
 }
 
 /// Sizes that depend on how many rows there are.
@@ -171,70 +200,61 @@ impl Layout {
             .zip(&verdicts)
             .filter_map(|((trace, start), verdict)| {
                 let end = (*start + trace.total()).as_millis_f64();
-                let slivers = trace.timeline.spans().map(|_| bar::SLIVER).sum::<f64>();
-                let available = width - MARGIN - left - writing::verdict_width(verdict) - slivers;
+                let available = width - MARGIN - left - writing::verdict_width(verdict) - bar::SLIVER;
                 (end > 0.0).then(|| available / end)
             })
             .reduce(f64::min)
             .unwrap_or(width - MARGIN - left);
 
-        let mut layout = Self {
-            width: options.width,
-            height: 0,
-            headline: Headline::new(&title(traces, options), &surroundings::subtitle(traces), room),
-            legend: Vec::new(),
-            plot: Rect { x: left, y: 0.0, width: width - MARGIN - left, height: 0.0 },
-            grid: Vec::new(),
-            rows: Vec::new(),
-            ladders: Vec::new(),
-        };
-        // Which marks the legend explains depends on the bars, and how high the legend is moves them: bars come first, at a
-        // place of their own, and once more when their place is known.
-        let rows = |top: f64| -> Vec<Row> {
+        let plot = Rect { x: left, y: 0.0, width: width - MARGIN - left, height: 0.0 };
+        let origin = |start: &Nanos, y: f64| (left + start.as_millis_f64() * pixels_per_ms, y + metrics.above_bar);
+        let bars = |top: f64| -> Vec<Bar> {
             let mut y = top;
-            traces
-                .iter()
-                .zip(&starts)
-                .zip(headings.iter().cloned().zip(verdicts.iter().cloned()))
-                .map(|((trace, start), texts)| {
-                    let origin = (left + start.as_millis_f64() * pixels_per_ms, y);
-                    y += metrics.pitch;
-                    Row::new(trace, texts, origin, &metrics, &layout.plot, pixels_per_ms)
-                })
-                .collect()
+            let bar = |(trace, start): (&Trace, &Nanos)| {
+                let bar = Bar::new(trace, origin(start, y), metrics.bar, metrics.packets, pixels_per_ms);
+                y += metrics.pitch;
+                bar
+            };
+            traces.iter().zip(&starts).map(bar).collect()
         };
-        let legend = surroundings::legend(&rows(0.0), room);
-        let legend_bottom = frame::legend_bottom(&legend);
+        // What the legend explains depends on the bars and on what is written, and how high it is moves them: they come
+        // first, at a place of their own, and once more when their place is known.
+        let manner = Manner::new(traces, &bars(0.0), &metrics, plot.width);
+        let rows = |top: f64| -> Vec<Row> {
+            let texts = headings.iter().cloned().zip(verdicts.iter().cloned());
+            let rows = traces.iter().zip(bars(top)).zip(texts);
+            rows.map(|((trace, bar), texts)| Row::new(trace, bar, texts, &metrics, &manner, &plot)).collect()
+        };
+        let ladders = |top: f64| match metrics.second_line {
+            Some(_) => ladder::ladders(traces, width, top),
+            None => Vec::new(),
+        };
+        let legend = surroundings::legend(&rows(0.0), &ladders(0.0), room);
         let (axis, above_plot) = match metrics.second_line {
             None => (Axis::AboveAndBelow, 42.0),
             Some(_) => (Axis::Below, 18.0),
         };
-        let top = legend_bottom + above_plot;
+        let top = frame::legend_bottom(&legend) + above_plot;
+        let height = traces.iter().map(|_| metrics.pitch).sum::<f64>();
         let rows = rows(top);
-        let rows_height = traces.iter().map(|_| metrics.pitch).sum::<f64>();
-        layout.plot = Rect { y: top, height: rows_height, ..layout.plot };
-        (layout.rows, layout.legend) = (rows, legend);
-        layout.grid = frame::grid(&layout.plot, pixels_per_ms, axis, MARGIN);
-        let below_axis = layout.plot.bottom() + 42.0;
-        if metrics.second_line.is_some() {
-            layout.ladders = ladder::ladders(traces, width, below_axis);
-        }
-        let bottom = layout.ladders.last().map_or(layout.plot.bottom() + 50.0, |ladder| ladder.frame.bottom() + 18.0);
-        layout.height = frame::whole_pixels(bottom);
-        layout
+        let plot = Rect { y: top, height, ..plot };
+        let ladders = ladders(plot.bottom() + 42.0);
+        let bottom = ladders.last().map_or(plot.bottom() + 50.0, |ladder| ladder.frame.bottom() + 18.0);
+        let page = Page::new(&title(traces, options), &surroundings::subtitle(traces), &[], width, bottom);
+        let grid = frame::grid(&plot, pixels_per_ms, axis, MARGIN);
+        Self { page, legend, plot, grid, rows, ladders }
     }
 }
 
 impl Row {
     fn new(
         trace: &Trace,
+        bar: Bar,
         (heading, verdict): (Texts, Texts),
-        (x, y): (f64, f64),
         metrics: &Metrics,
+        manner: &Manner,
         plot: &Rect,
-        pixels_per_ms: f64,
     ) -> Self {
-        let bar = Bar::new(trace, (x, y + metrics.above_bar), metrics.bar, metrics.packets, pixels_per_ms);
         let middle = bar.rect.middle().1;
         let second_middle = bar.rect.bottom() + SECOND_LINE / 2.0 + metrics.below_bar;
         let baselines = match metrics.second_line {
@@ -248,7 +268,7 @@ impl Row {
             .collect();
         let (mut inside, mut unwritten) = (Vec::new(), Vec::new());
         for segment in &bar.segments {
-            match writing::inside(segment, metrics.inside) {
+            match manner.inside(segment, metrics.inside) {
                 Some(label) => inside.push(label),
                 None => unwritten.push(segment.span.phase),
             }
@@ -264,7 +284,7 @@ impl Row {
             Some(_) => Rect { y: bar.rect.bottom() + metrics.below_bar, height: SECOND_LINE, ..*plot },
             None => Rect { x: verdict_end, width: (plot.right() - verdict_end).max(0.0), ..bar.rect },
         };
-        let beside = writing::beside(trace, &bar, &unwritten, metrics, &room, bar.rect.x);
+        let beside = manner.beside(writing::items(trace, &bar, &unwritten, metrics), metrics, &room, bar.rect.x);
         Self { heading, verdict: writing::place_verdict(verdict, &bar.rect), bar, inside, beside, cap }
     }
 }
@@ -293,192 +313,4 @@ fn starts(traces: &[Trace]) -> Vec<Nanos> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::conflicts::{Labels, canvas, overlap, within};
-    use super::super::specimens::{any_traces, written};
-    use super::*;
-
-    impl Layout {
-        fn labels(&self) -> Vec<&Label> {
-            let frame = [&self.headline.title, &self.headline.subtitle].into_iter();
-            let frame = frame.chain(self.legend.iter().map(|entry| &entry.label));
-            let frame = frame.chain(self.grid.iter().flat_map(|line| &line.labels));
-            let ladders = self
-                .ladders
-                .iter()
-                .flat_map(|ladder| ladder.labels.iter().chain(ladder.rungs.iter().flat_map(|rung| &rung.labels)));
-            frame.chain(self.rows.iter().flat_map(Row::labels)).chain(ladders).collect()
-        }
-
-        fn symbols(&self) -> impl Iterator<Item = Rect> + '_ {
-            let rows = self.rows.iter().flat_map(|row| &row.beside);
-            self.legend.iter().chain(rows).map(|entry| entry.symbol)
-        }
-    }
-
-    impl Row {
-        fn labels(&self) -> impl Iterator<Item = &Label> {
-            let inside = self.inside.iter().map(|inside| &inside.label);
-            let beside = self.beside.iter().map(|entry| &entry.label);
-            self.heading.iter().chain(inside).chain(&self.verdict).chain(beside)
-        }
-    }
-
-    /// Everything that must hold of any chart.
-    fn check(layout: &Layout) {
-        let canvas = canvas(layout.width, layout.height);
-        let labels = Labels::checked(layout.labels(), &canvas);
-        for symbol in layout.symbols() {
-            labels.check_shape(&symbol, &canvas);
-        }
-        for row in &layout.rows {
-            check_row(row, layout);
-        }
-        for ladder in &layout.ladders {
-            assert!(within(&ladder.frame, &canvas) && ladder.frame.y > layout.plot.bottom(), "{:?}", ladder.frame);
-            for bar in ladder.rungs.iter().flat_map(|rung| [rung.lead, rung.step, rung.spread, rung.best]).flatten() {
-                labels.check_shape(&bar, &ladder.frame);
-            }
-        }
-    }
-
-    fn check_row(row: &Row, layout: &Layout) {
-        let bar = &row.bar;
-        assert!(within(&bar.rect, &layout.plot), "a bar leaves the plot: {:?}", bar.rect);
-        assert!(bar.marks.iter().all(|mark| mark.x >= bar.rect.x && mark.x <= bar.rect.right()), "{:?}", bar.marks);
-        let strip = Rect { y: bar.rect.bottom(), height: packets::STRIP, ..bar.rect };
-        let strip = Rect { x: strip.x - 1.0, width: strip.width + 2.0, ..strip };
-        for tick in &bar.packets {
-            assert!(within(&tick.rect, &strip), "a packet leaves the strip below its bar: {tick:?}");
-        }
-        assert!(bar.bands.iter().all(|band| within(band, &bar.rect)), "{:?}", bar.bands);
-        for segment in &bar.segments {
-            assert!(within(&segment.rect, &bar.rect) && segment.rect.width >= bar::SLIVER, "{segment:?}");
-        }
-        for inside in &row.inside {
-            let bounds = inside.label.bounds();
-            let home = bar.segments.iter().find(|segment| within(&bounds, &segment.rect));
-            assert!(home.is_some(), "{:?} is not inside one phase", inside.label.text);
-        }
-        let outside = row.heading.iter().chain(&row.verdict).chain(row.beside.iter().map(|entry| &entry.label));
-        for label in outside {
-            for other in &layout.rows {
-                assert!(!overlap(&label.bounds(), &other.bar.rect), "{:?} lies on a bar", label.text);
-            }
-        }
-    }
-
-    fn options(width: u32) -> ChartOptions {
-        ChartOptions { width, ..ChartOptions::default() }
-    }
-
-    #[test]
-    fn the_written_traces_are_laid_out_without_conflict() {
-        let traces = written();
-        for width in [800, 1200, 4000] {
-            check(&Layout::new(&traces, &options(width)));
-            check(&Layout::new(&vec![traces.clone(); 4].concat(), &options(width)));
-            for trace in &traces {
-                check(&Layout::new(std::slice::from_ref(trace), &options(width)));
-            }
-        }
-    }
-
-    #[test]
-    fn hops_stand_below_the_axis_as_far_as_there_are_any() {
-        let with_hops = crate::render::sample::with_hops();
-        let none = Layout::new(&written(), &options(1200));
-        assert!(none.ladders.is_empty());
-        for width in [800, 1200, 4000] {
-            for count in [1, 3, 7] {
-                let layout = Layout::new(&vec![with_hops.clone(); count], &options(width));
-                check(&layout);
-                assert_eq!(layout.ladders.len(), count.min(ladder::MOST_LADDERS));
-            }
-        }
-        let layout = Layout::new(std::slice::from_ref(&with_hops), &options(1200));
-        let texts: Vec<Vec<&str>> = layout.ladders[0]
-            .rungs
-            .iter()
-            .map(|rung| rung.labels.iter().map(|label| label.text.as_str()).collect())
-            .collect();
-        let expect = [
-            vec!["1", "192.0.2.1 gateway.example", "0.41", "+0.41"],
-            vec!["2", "no answer"],
-            vec!["3", "203.0.113.7", "9.80", "+9.39", "67%"],
-            vec!["4", "203.0.113.9 +1", "9.10", "−0.70"],
-            vec!["5", "198.51.100.2", "16.0", "+6.90"],
-        ];
-        assert_eq!(texts, expect);
-        let six = Layout::new(&vec![with_hops.clone(); 6], &options(1200));
-        let last = six.ladders[3].labels.last().map(|label| label.text.as_str());
-        assert_eq!(last, Some("The hops of 2 more traces are not drawn."));
-        let crowd = vec![with_hops; MOST_ROOMY + 1];
-        assert!(Layout::new(&crowd, &options(1200)).ladders.is_empty());
-    }
-
-    #[test]
-    fn every_time_is_written_even_where_its_bar_is_a_sliver() {
-        let traces = written();
-        let layout = Layout::new(&traces, &options(1200));
-        for (trace, row) in traces.iter().zip(&layout.rows) {
-            let texts: Vec<&str> = row.labels().map(|label| label.text.as_str()).collect();
-            for span in trace.timeline.spans() {
-                let time = super::super::scale::milliseconds(span.duration);
-                assert!(texts.iter().any(|text| text.ends_with(&time)), "{} {time} not in {texts:?}", span.phase);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_special_about_a_trace_stands_at_its_bar_s_end() {
-        let layout = Layout::new(&written(), &options(1200));
-        let verdicts: Vec<String> = layout
-            .rows
-            .iter()
-            .map(|row| row.verdict.iter().map(|label| label.text.as_str()).collect::<Vec<_>>().join(" | "))
-            .collect();
-        let expect = [
-            "54.5 ms",
-            "59.0 ms",
-            "32.7 ms",
-            "107 ms",
-            "2,501 ms",
-            "81.0 ms",
-            "43.6 ms | reused",
-            "27.2 ms | HTTP 301",
-            "76.8 ms",
-            "60.5 ms | tls.certificate_expired",
-        ];
-        assert_eq!(verdicts, expect);
-    }
-
-    #[test]
-    fn bars_end_where_the_axis_says_and_hops_follow_each_other() {
-        let traces = written();
-        let layout = Layout::new(&traces, &options(1200));
-        let line = |text: &str| {
-            layout.grid.iter().find(|line| line.labels.iter().any(|label| label.text == text)).map(|line| line.x)
-        };
-        let per_ms = (line("2,500 ms").unwrap() - layout.plot.x) / 2_500.0;
-        for (trace, row) in traces.iter().zip(&layout.rows) {
-            let length = trace.total().as_millis_f64() * per_ms;
-            let slivers = bar::SLIVER * f64::from(u32::try_from(row.bar.segments.len()).unwrap());
-            assert!((row.bar.rect.width - length.max(slivers)).abs() < 1e-6, "{}", trace.label());
-        }
-        let [first, second] = [&layout.rows[7].bar.rect, &layout.rows[8].bar.rect];
-        let gap = traces[8].started_at.since(traces[7].started_at).as_millis_f64();
-        assert!((second.x - (first.x + gap * per_ms)).abs() < 1e-6, "{first:?}, {second:?}");
-        assert!((first.x - layout.plot.x).abs() < 1e-6);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn nothing_ever_meets_or_leaves(traces in any_traces(), width in 800..2000_u32) {
-            check(&Layout::new(&traces, &options(width)));
-        }
-    }
-}
+mod tests;

@@ -26,6 +26,7 @@ pub(super) const STRIP: f64 = LINE_BELOW_BAR + REACH + 2.5;
 pub(in crate::render::chart) struct Tick {
     pub(in crate::render::chart) rect: Rect,
     pub(in crate::render::chart) kind: TickKind,
+    pub(in crate::render::chart) direction: Direction,
 }
 
 /// Whether a packet is as it should be.
@@ -63,7 +64,7 @@ pub(super) fn ticks(trace: &Trace, segments: &[Segment], bar: &Rect) -> Vec<Tick
             }
             last[slot] = x;
             let y = if row.direction == Direction::Sent { middle - REACH } else { middle };
-            Some(Tick { rect: Rect { x: x - 0.6, y, width: 1.2, height: REACH }, kind })
+            Some(Tick { rect: Rect { x: x - 0.6, y, width: 1.2, height: REACH }, kind, direction: row.direction })
         })
         .collect();
     ticks.sort_by_key(|tick| tick.kind == TickKind::Repeated);

@@ -89,25 +89,31 @@ pub(super) fn place_verdict(pieces: Texts, bar: &Rect) -> Vec<Label> {
         .collect()
 }
 
-/// The time of a phase inside its rectangle, if it fits there: with the phase's name, or else alone.
-///
-/// A wait that is split has its time in one of its parts, and never without its name: alone it would read as the part's.
-pub(super) fn inside(segment: &Segment, size: f64) -> Option<Inside> {
+/// How the times of a chart's phases are written: where in the bars, and in which columns below them.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    /// Which phases have their time in their bar, in all rows alike; `None` where each row has it there if it fits.
+    inside: Option<Vec<Phase>>,
+    /// What may stand in the line below a bar, in order, and how wide it is at most; empty where lines have no room for that.
+    columns: Vec<(Key, f64)>,
+}
+
+/// The name and the time of a phase inside its rectangle, if they fit there. A time alone would read as the part's where a wait
+/// is split, and has no name elsewhere.
+fn within(segment: &Segment, size: f64) -> Option<Inside> {
     let phase = segment.span.phase;
-    let colour = of_phase(phase);
-    let time = milliseconds(segment.span.duration);
-    let named = format!("{phase} {time}");
-    let candidates = match segment.split {
+    let rooms = match segment.split {
         Some(split) => vec![
-            (named.clone(), split.server, None),
-            (named.clone(), split.network, Some(NETWORK_PAPER)),
+            (split.server, None),
+            (split.network, Some(NETWORK_PAPER)),
             // What was lost comes before both.
-            (named, segment.rect.between(segment.rect.x, split.network.x), None),
+            (segment.rect.between(segment.rect.x, split.network.x), None),
         ],
-        None => vec![(named, segment.rect, None), (time, segment.rect, None)],
+        None => vec![(segment.rect, None)],
     };
-    candidates.into_iter().find_map(|(text, room, paper)| {
-        let font = Font { size, weight: Weight::SemiBold, ink: paper.unwrap_or(colour).ink() };
+    let text = format!("{phase} {}", milliseconds(segment.span.duration));
+    rooms.into_iter().find_map(|(room, paper)| {
+        let font = Font { size, weight: Weight::SemiBold, ink: paper.unwrap_or(of_phase(phase)).ink() };
         let width = font.width(&text) + 2.0 * INSIDE_MARGIN;
         let least = if paper.is_some() { width + 2.0 * LEAST_STRIPED } else { width };
         let (x, y) = room.middle();
@@ -116,43 +122,105 @@ pub(super) fn inside(segment: &Segment, size: f64) -> Option<Inside> {
     })
 }
 
+impl Manner {
+    /// What all rows agree on, given all of their bars and the width of the line below each.
+    pub(super) fn new(traces: &[Trace], bars: &[Bar], metrics: &Metrics, line: f64) -> Self {
+        if metrics.second_line.is_none() {
+            return Self { inside: None, columns: Vec::new() };
+        }
+        // In one of its parts, the time of a split wait would read as the part's: it stands below, with theirs.
+        let fits = |segment: &Segment| segment.split.is_none() && within(segment, metrics.inside).is_some();
+        let everywhere = |phase: &Phase| {
+            let mut segments = bars.iter().flat_map(|bar| &bar.segments).filter(|segment| segment.span.phase == *phase);
+            segments.all(fits)
+        };
+        let (inside, outside): (Vec<Phase>, Vec<Phase>) = Phase::ALL.into_iter().partition(everywhere);
+        let font = note(metrics);
+        let written: Vec<Item> =
+            traces.iter().zip(bars).flat_map(|(trace, bar)| items(trace, bar, &outside, metrics)).collect();
+        let width_of = |key: Key| {
+            let alike = written.iter().filter(|item| column(item.key) == key);
+            alike.map(|item| item_width(item, &font)).reduce(f64::max).map(|width| (key, width))
+        };
+        let keys = Phase::ALL.into_iter().map(Key::Phase).chain([Key::Network, Key::Server, Key::Lost]);
+        let columns: Vec<(Key, f64)> = keys.filter_map(width_of).collect();
+        let fit = columns_width(&columns) <= line;
+        Self { inside: Some(inside), columns: if fit { columns } else { Vec::new() } }
+    }
+
+    /// The time of a phase inside its bar, if that is where it stands.
+    pub(super) fn inside(&self, segment: &Segment, size: f64) -> Option<Inside> {
+        let is_there = self.inside.as_ref().is_none_or(|inside| inside.contains(&segment.span.phase));
+        if is_there { within(segment, size) } else { None }
+    }
+
+    /// Lays out what is not inside the bar. The line starts at `x`, or further left where it needs to, but within `room`.
+    pub(super) fn beside(&self, items: Vec<Item>, metrics: &Metrics, room: &Rect, x: f64) -> Vec<Keyed> {
+        let font = note(metrics);
+        let middle = room.middle().1;
+        let placed = |item: Item, left: f64| {
+            let symbol = Rect { x: left, y: middle - SYMBOL / 2.0, width: SYMBOL, height: SYMBOL };
+            let label = font.label(&item.text, symbol.right() + SYMBOL_GAP, font.centred_on(middle), Anchor::Start);
+            Keyed { key: item.key, symbol, label }
+        };
+        if !self.columns.is_empty() {
+            let mut left = x.min(room.right() - columns_width(&self.columns)).max(room.x);
+            let mut items = items.into_iter().peekable();
+            let mut line = Vec::new();
+            for (key, width) in &self.columns {
+                line.extend(items.next_if(|item| column(item.key) == *key).map(|item| placed(item, left)));
+                left += width + ITEM_GAP;
+            }
+            return line;
+        }
+        let items = fitting(items, &font, room.width);
+        let mut left = x.min(room.right() - line_width(&items, &font)).max(room.x);
+        let place = |item: Item| {
+            let at = left;
+            left += item_width(&item, &font) + ITEM_GAP;
+            placed(item, at)
+        };
+        items.into_iter().map(place).collect()
+    }
+}
+
+fn note(metrics: &Metrics) -> Font {
+    Font { size: metrics.note, weight: Weight::Regular, ink: MUTED }
+}
+
+/// In which column a symbol stands with its time.
+fn column(key: Key) -> Key {
+    if key == Key::SplitWait { Key::Phase(Phase::Wait) } else { key }
+}
+
+fn columns_width(columns: &[(Key, f64)]) -> f64 {
+    let gaps = columns.iter().skip(1).map(|_| ITEM_GAP).sum::<f64>();
+    gaps + columns.iter().map(|(_, width)| width).sum::<f64>()
+}
+
 /// A time that is written beside the bar.
 #[derive(Clone, Debug, PartialEq)]
-struct Item {
+pub(super) struct Item {
     key: Key,
     text: String,
     /// What is added to the others where there is no room for it; absent for parts of what is written elsewhere.
     duration: Option<Nanos>,
 }
 
-/// Lays out what is not inside the bar: the phases in `unwritten`, and the parts of the wait. The line starts at `x`, or
-/// further left where it needs to, but within `room`.
-pub(super) fn beside(
-    trace: &Trace,
-    bar: &Bar,
-    unwritten: &[Phase],
-    metrics: &Metrics,
-    room: &Rect,
-    x: f64,
-) -> Vec<Keyed> {
-    let font = Font { size: metrics.note, weight: Weight::Regular, ink: MUTED };
-    let phases = bar.segments.iter().filter(|segment| unwritten.contains(&segment.span.phase)).map(|segment| Item {
-        key: Key::Phase(segment.span.phase),
-        text: format!("{} {}", segment.span.phase, milliseconds(segment.span.duration)),
-        duration: Some(segment.span.duration),
+/// What is not inside the bar, in order: the phases in `unwritten`, and the parts of the wait.
+pub(super) fn items(trace: &Trace, bar: &Bar, unwritten: &[Phase], metrics: &Metrics) -> Vec<Item> {
+    let parts = parts_of_wait(trace, metrics);
+    let phases = bar.segments.iter().filter(|segment| unwritten.contains(&segment.span.phase)).map(|segment| {
+        let phase = segment.span.phase;
+        let is_split = phase == Phase::Wait && (segment.split.is_some() || !parts.is_empty());
+        Item {
+            key: if is_split { Key::SplitWait } else { Key::Phase(phase) },
+            text: format!("{phase} {}", milliseconds(segment.span.duration)),
+            duration: Some(segment.span.duration),
+        }
     });
-    let items = fitting(phases.chain(parts_of_wait(trace, metrics)).collect(), &font, room.width);
-    let mut left = x.min(room.right() - line_width(&items, &font)).max(room.x);
-    let middle = room.middle().1;
-    items
-        .into_iter()
-        .map(|item| {
-            let symbol = Rect { x: left, y: middle - SYMBOL / 2.0, width: SYMBOL, height: SYMBOL };
-            let label = font.label(&item.text, symbol.right() + SYMBOL_GAP, font.centred_on(middle), Anchor::Start);
-            left += item_width(&item, &font) + ITEM_GAP;
-            Keyed { key: item.key, symbol, label }
-        })
-        .collect()
+    let phases: Vec<Item> = phases.collect();
+    phases.into_iter().chain(parts).collect()
 }
 
 fn parts_of_wait(trace: &Trace, metrics: &Metrics) -> Vec<Item> {

@@ -10,7 +10,6 @@ use super::layout::{Layout, PlacedBar, PlacedPanel, Whisker, colour, is_striped}
 use crate::render::chart::layers;
 
 pub(super) fn draw(layout: &Layout, canvas: &Canvas<'_>) -> Result<(), DrawFailure> {
-    layout.headline.draw((layout.width, layout.height), canvas)?;
     for Keyed { key, symbol, label } in &layout.legend {
         piece(key, symbol, canvas)?;
         canvas.text(label)?;

@@ -4,11 +4,13 @@
 //! panels. One scale for all of them, as large as it can be with every number still on the canvas.
 
 use super::super::fonts::{Shorten, Weight, ellipsised};
-use super::super::frame::{self, Axis, GridLine, Headline, Keyed, MARGIN, NOTE};
-use super::super::geometry::{Anchor, Font, Label, Rect, times};
+use super::super::frame::{self, Axis, GridLine, Keyed, MARGIN, NOTE, Page};
+use super::super::geometry::{Anchor, Font, Label, Rect, Texts, times};
 use super::super::palette::{FAILURE, INK, Rgb, of_layer, of_phase};
 use super::super::scale::milliseconds;
-use super::{Bar, Panels, Part};
+use super::super::slivers;
+use super::panels::{Panels, RowName};
+use super::{Bar, Part};
 use crate::time::Nanos;
 use crate::trace::Layer;
 
@@ -21,21 +23,26 @@ const MOST_ROOMY: usize = 16;
 /// Between two panels in a line, and between two lines of them, in pixels.
 const GUTTER: f64 = 22.0;
 const BELOW_PANELS: f64 = 56.0;
+/// Below the bars of a panel, where its axis is.
+const BELOW_PLOT: f64 = 30.0;
 /// Above the bars of a panel, where its title is.
 const PANEL_TITLE: f64 = 30.0;
+/// Between the rows of one target or place and those of the next, where each has a row for every run, in pixels.
+const BETWEEN_RUNS: f64 = 12.0;
+/// From the middle of a row to those of its name and of its run below it, where both have lines, in pixels.
+const ABOVE_MIDDLE: f64 = 8.0;
+const BELOW_MIDDLE: f64 = 9.0;
 /// From a bar or its whisker to the number.
 const GAP: f64 = 8.0;
 /// Between a time and the ends of the part it is written in.
 const INSIDE_MARGIN: f64 = 4.0;
-/// The least width of a part that took time, unless there are so many that they need more than a quarter of the panel.
+/// The least width of a part that took time, where its bar has room for that.
 const SLIVER: f64 = 1.0;
 
 /// The chart with everything in its place.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) headline: Headline,
+    pub(super) page: Page,
     pub(super) legend: Vec<Keyed<Part>>,
     /// What whiskers are, where there are some.
     pub(super) whisker_key: Option<Keyed<()>>,
@@ -85,18 +92,26 @@ struct Metrics {
     name: Font,
     inside: f64,
     axis: Axis,
-    /// The least width of a part that took time.
-    sliver: f64,
+    names: Names,
+}
+
+/// How rows are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// With the run in a line of its own.
+    InTwoLines,
+    /// With the run behind the name.
+    InOneLine,
 }
 
 impl Metrics {
     fn for_rows(rows: usize) -> Self {
         let name = Font { size: 14.0, weight: Weight::SemiBold, ink: INK };
         if rows <= MOST_ROOMY {
-            Self { pitch: 42.0, bar: 26.0, name, inside: 12.5, axis: Axis::Below, sliver: SLIVER }
+            Self { pitch: 42.0, bar: 26.0, name, inside: 12.5, axis: Axis::Below, names: Names::InTwoLines }
         } else {
             let name = Font { size: 12.5, ..name };
-            Self { pitch: 26.0, bar: 17.0, name, inside: 11.5, axis: Axis::AboveAndBelow, sliver: SLIVER }
+            Self { pitch: 26.0, bar: 17.0, name, inside: 11.5, axis: Axis::AboveAndBelow, names: Names::InOneLine }
         }
     }
 }
@@ -115,29 +130,23 @@ pub(super) const fn is_striped(part: &Part) -> bool {
 }
 
 impl Layout {
-    pub(super) fn new(panels: &Panels, title: &str, subtitle: &str, width: f64) -> Self {
-        let mut metrics = Metrics::for_rows(panels.rows.len());
+    pub(super) fn new(panels: &Panels, title: &str, subtitle: &str, footnotes: &[String], width: f64) -> Self {
+        let metrics = Metrics::for_rows(panels.rows.len());
         let room = width - 2.0 * MARGIN;
-        let names: Vec<String> = panels
-            .rows
-            .iter()
-            .map(|row| ellipsised(row, metrics.name.weight, metrics.name.size, room * 0.24, Shorten::Middle))
-            .collect();
-        let names_width = names.iter().map(|name| metrics.name.width(name)).fold(0.0, f64::max);
+        let names: Vec<Texts> =
+            panels.rows.iter().map(|row| metrics.names.of(row, metrics.name, room * 0.24)).collect();
+        let names_width = names.iter().flatten().map(|(text, font)| font.width(text)).fold(0.0, f64::max);
         let left = MARGIN + names_width + 16.0;
         let abreast = abreast(panels.panels.len(), width - MARGIN - left);
         let gutters = GUTTER * times(abreast.max(1) - 1);
         let panel_width = (width - MARGIN - left - gutters) / times(abreast);
-
-        let most_parts = panels.bars().map(|bar| bar.parts.len()).max().unwrap_or_default();
-        metrics.sliver = SLIVER.min(panel_width / 4.0 / times(most_parts.max(1)));
 
         let (legend, whisker_key) = legend(panels, room);
         let legend_bottom =
             frame::legend_bottom(&legend).max(whisker_key.as_ref().map_or(0.0, |key| key.symbol.bottom()));
         let titled = if panels.panels.iter().any(|panel| !panel.title.is_empty()) { PANEL_TITLE } else { 0.0 };
         let above = if metrics.axis == Axis::AboveAndBelow { 36.0 } else { 18.0 };
-        let height = metrics.pitch * times(panels.rows.len());
+        let (middles, height) = middles(&panels.rows, metrics.pitch);
         let scale = scale(panels, &metrics, panel_width);
 
         let mut top = legend_bottom + above + titled;
@@ -154,14 +163,12 @@ impl Layout {
                     labels.push(metrics.name.label(&title, x, baseline, Anchor::Start));
                 }
                 if index == 0 {
-                    labels.extend(names.iter().enumerate().map(|(row, name)| {
-                        let baseline = metrics.name.centred_on(middle_of_row(&plot, &metrics, row));
-                        metrics.name.label(name, MARGIN, baseline, Anchor::Start)
-                    }));
+                    let placed =
+                        names.iter().zip(&middles).flat_map(|(texts, middle)| name_labels(texts, top + middle));
+                    labels.extend(placed);
                 }
-                let bars = panel.bars.iter().enumerate();
-                let bars = bars.map(|(row, bar)| {
-                    let middle = middle_of_row(&plot, &metrics, row);
+                let bars = panel.bars.iter().zip(&middles).map(|(bar, middle)| {
+                    let middle = top + middle;
                     bar.as_ref()
                         .map_or_else(|| missing(&plot, middle), |bar| PlacedBar::new(bar, (x, middle), scale, &metrics))
                 });
@@ -172,16 +179,45 @@ impl Layout {
             }
             top += height + BELOW_PANELS + titled + above - 18.0;
         }
-        let bottom = placed.last().map_or(top, |panel| panel.plot.bottom() + 50.0);
-        Self {
-            width: frame::whole_pixels(width),
-            height: frame::whole_pixels(bottom),
-            headline: Headline::new(title, subtitle, room),
-            legend,
-            whisker_key,
-            panels: placed,
+        let axis_bottom = placed.last().map_or(top, |panel| panel.plot.bottom() + BELOW_PLOT);
+        let bottom = if footnotes.is_empty() { axis_bottom + 20.0 } else { axis_bottom };
+        Self { page: Page::new(title, subtitle, footnotes, width, bottom), legend, whisker_key, panels: placed }
+    }
+}
+
+impl Names {
+    /// A name and its run, shortened to `room` pixels.
+    fn of(self, row: &RowName, font: Font, room: f64) -> Texts {
+        let fit = |text: &str, font: Font| (ellipsised(text, font.weight, font.size, room, Shorten::Middle), font);
+        match (self, &row.run) {
+            (Self::InTwoLines, Some(run)) => vec![fit(&row.name, font), fit(run, NOTE)],
+            _ => vec![fit(&row.label(), font)],
         }
     }
+}
+
+/// The lines of a name in their places beside a row.
+fn name_labels(texts: &Texts, middle: f64) -> Vec<Label> {
+    let offsets: &[f64] = if texts.len() > 1 { &[-ABOVE_MIDDLE, BELOW_MIDDLE] } else { &[0.0] };
+    let lines = texts.iter().zip(offsets);
+    lines
+        .map(|((text, font), offset)| font.label(text, MARGIN, font.centred_on(middle + offset), Anchor::Start))
+        .collect()
+}
+
+/// The middle of each row below the upper side of its panel, and how high a panel is.
+fn middles(rows: &[RowName], pitch: f64) -> (Vec<f64>, f64) {
+    let mut top = 0.0;
+    let mut before: Option<&RowName> = None;
+    let middle = |row| {
+        if before.replace(row).is_some_and(|before| before.run.is_some() && before.name != row.name) {
+            top += BETWEEN_RUNS;
+        }
+        top += pitch;
+        top - pitch / 2.0
+    };
+    let middles = rows.iter().map(middle).collect();
+    (middles, top)
 }
 
 /// How many panels stand side by side.
@@ -191,10 +227,6 @@ fn abreast(panels: usize, room: f64) -> usize {
     panels.clamp(1, most.clamp(1, MOST_ABREAST))
 }
 
-fn middle_of_row(plot: &Rect, metrics: &Metrics, row: usize) -> f64 {
-    plot.y + metrics.pitch * (times(row) + 0.5)
-}
-
 /// Pixels for a millisecond, so that every bar, whisker and number stays within its panel.
 fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> f64 {
     panels
@@ -202,8 +234,7 @@ fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> f64 {
         .filter_map(|bar| {
             let end = bar.end().as_millis_f64();
             let text: f64 = bar.verdict(metrics).iter().map(|(text, font)| GAP + font.width(text)).sum();
-            let slivers = metrics.sliver * times(bar.parts.len());
-            (end > 0.0).then(|| (width - text - slivers).max(1.0) / end)
+            (end > 0.0).then(|| (width - text - SLIVER).max(1.0) / end)
         })
         .reduce(f64::min)
         .unwrap_or(width)
@@ -266,11 +297,12 @@ impl Bar {
 impl PlacedBar {
     fn new(bar: &Bar, (x, middle): (f64, f64), scale: f64, metrics: &Metrics) -> Self {
         let mut end = x;
+        let lengths: Vec<f64> = bar.parts.iter().map(|(_, length)| length.as_millis_f64() * scale).collect();
         let pieces: Vec<Piece> = bar
             .parts
             .iter()
-            .map(|(part, length)| {
-                let width = (length.as_millis_f64() * scale).max(metrics.sliver);
+            .zip(slivers::widths(&lengths, SLIVER))
+            .map(|((part, length), width)| {
                 let rect = Rect { x: end, y: middle - metrics.bar / 2.0, width, height: metrics.bar };
                 end = rect.right();
                 Piece { part: part.clone(), rect, inside: inside(part, *length, &rect, metrics) }

@@ -6,23 +6,25 @@
 //!
 //! Several targets measured from several places are small multiples: a panel for each target, a row for each place, the same
 //! rows and the same scale in all of them. Rows are then ordered by what their bars sum to.
+//!
+//! Runs that are kept apart have rows of their own, which stand together in the order of the runs: what was measured after a
+//! change below what was measured before it.
 
 mod draw;
 mod layout;
+mod panels;
 
 use std::collections::BTreeMap;
 
-use super::canvas::Sheet;
 use super::{ChartError, ChartOptions, Svg, frame};
-use crate::stats::{Group, Measure, Row, Sample};
+use crate::stats::{Group, Interruption, Measure, Sample};
 use crate::time::Nanos;
 use crate::trace::{Layer, Phase, Trace};
 
 use layout::Layout;
+use panels::{Panels, distinct};
 
 const CHART: &str = "stacked";
-/// What traces without a place are called beside traces with one.
-const UNNAMED_PLACE: &str = "unnamed place";
 
 /// How the requests of a group become one bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,8 +65,10 @@ pub struct StackedOptions {
     pub statistic: Statistic,
     /// What bars are made of.
     pub parts: PartsOf,
-    /// In which order bars stand.
+    /// In which order bars stand; those of several runs stand together.
     pub order: Order,
+    /// How far the run came, where it was interrupted.
+    pub interruption: Option<Interruption>,
 }
 
 /// A part of a bar.
@@ -107,21 +111,6 @@ struct Whole {
     middle_half: Option<(Nanos, Nanos)>,
 }
 
-/// The bars of one target, or of everything; `None` where there is no group for a row.
-#[derive(Clone, Debug, PartialEq)]
-struct Panel {
-    /// Empty where there is only one panel.
-    title: String,
-    bars: Vec<Option<Bar>>,
-}
-
-/// Rows that all panels share, and the panels.
-#[derive(Clone, Debug, PartialEq)]
-struct Panels {
-    rows: Vec<String>,
-    panels: Vec<Panel>,
-}
-
 /// Each group as a bar.
 ///
 /// # Errors
@@ -137,88 +126,10 @@ pub fn stacked(groups: &[Group<'_>], stacked: StackedOptions, options: &ChartOpt
     let width = frame::width(options)?;
     let panels = Panels::new(groups, stacked);
     let title = options.title.clone().unwrap_or_else(|| default_title(stacked));
-    let layout = Layout::new(&panels, &title, &subtitle(groups, stacked), width);
-    let sheet =
-        Sheet { width: options.width, height: layout.height, title, description: description(&panels, stacked) };
-    sheet.draw(|canvas| draw::draw(&layout, canvas)).map_err(|source| ChartError::Draw { chart: CHART, source })
-}
-
-impl Panels {
-    /// A panel for each target where there are several targets and several places, else one.
-    fn new(groups: &[Group<'_>], stacked: StackedOptions) -> Self {
-        let places: Vec<Option<&str>> = distinct(groups.iter().map(|group| group.row.vantage.as_deref()));
-        let targets: Vec<String> = distinct(groups.iter().map(without_place));
-        if places.len() > 1 && targets.len() > 1 {
-            let rows = sorted_rows(&places, stacked, |place| {
-                let here = groups.iter().filter(|group| group.row.vantage.as_deref() == *place);
-                here.filter_map(|group| Bar::new(group, stacked).whole).map(|whole| whole.length).sum()
-            });
-            let panels = targets.iter().map(|target| Panel {
-                title: target.clone(),
-                bars: rows
-                    .iter()
-                    .map(|place| {
-                        let wanted = |group: &&Group<'_>| {
-                            group.row.vantage.as_deref() == **place && without_place(group) == *target
-                        };
-                        groups.iter().find(wanted).map(|group| Bar::new(group, stacked))
-                    })
-                    .collect(),
-            });
-            return Self {
-                panels: panels.collect(),
-                rows: rows.iter().map(|place| place.unwrap_or(UNNAMED_PLACE).to_owned()).collect(),
-            };
-        }
-        // With a single target, places are what tells the rows apart.
-        let by_place = places.len() > 1;
-        let named = |group: &Group<'_>| match &group.row.vantage {
-            _ if !by_place => without_place(group),
-            Some(place) => place.clone(),
-            None => UNNAMED_PLACE.to_owned(),
-        };
-        let indices: Vec<usize> = (0..groups.len()).collect();
-        let order = sorted_rows(&indices, stacked, |index| {
-            Bar::new(&groups[*index], stacked).whole.map_or(Nanos::ZERO, |whole| whole.length)
-        });
-        Self {
-            rows: order.iter().map(|index| named(&groups[**index])).collect(),
-            panels: vec![Panel {
-                title: String::new(),
-                bars: order.iter().map(|index| Some(Bar::new(&groups[**index], stacked))).collect(),
-            }],
-        }
-    }
-
-    fn bars(&self) -> impl Iterator<Item = &Bar> {
-        self.panels.iter().flat_map(|panel| panel.bars.iter().flatten())
-    }
-}
-
-/// The rows in the order asked for; rows without a length come last.
-fn sorted_rows<T>(rows: &[T], stacked: StackedOptions, length: impl Fn(&T) -> Nanos) -> Vec<&T> {
-    let mut order: Vec<(Nanos, &T)> = rows.iter().map(|row| (length(row), row)).collect();
-    let shortest = |entry: &(Nanos, &T)| (entry.0 == Nanos::ZERO, entry.0);
-    match stacked.order {
-        Order::Shortest => order.sort_by_key(shortest),
-        Order::Longest => order.sort_by_key(|entry| std::cmp::Reverse(entry.0)),
-        Order::Given => {}
-    }
-    order.into_iter().map(|(_, row)| row).collect()
-}
-
-/// What a group is called where its place is said elsewhere.
-fn without_place(group: &Group<'_>) -> String {
-    Row { vantage: None, ..group.row.clone() }.label()
-}
-
-fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
-    values.fold(Vec::new(), |mut seen, value| {
-        if !seen.contains(&value) {
-            seen.push(value);
-        }
-        seen
-    })
+    let footnotes = footnotes(groups, stacked);
+    let layout = Layout::new(&panels, &title, &subtitle(groups, stacked), &footnotes, width);
+    let description = description(&panels, stacked, &footnotes);
+    layout.page.document(CHART, title, description, |canvas| draw::draw(&layout, canvas))
 }
 
 impl Bar {
@@ -318,8 +229,28 @@ fn requests(count: usize) -> String {
     if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
-/// The chart in words, a line for each bar.
-fn description(panels: &Panels, stacked: StackedOptions) -> String {
+/// What one must know of all bars together: requests that are missing.
+fn footnotes(groups: &[Group<'_>], stacked: StackedOptions) -> Vec<String> {
+    let traces = || groups.iter().flat_map(|group| group.traces.iter().copied());
+    let interrupted = stacked.interruption.map(|Interruption { made, wanted }| {
+        format!("Interrupted after {made} of {wanted} requests: the bars are of these.")
+    });
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    for cause in traces().filter_map(Trace::failure_name) {
+        *causes.entry(cause).or_default() += 1;
+    }
+    let failed: usize = causes.values().sum();
+    let mut causes: Vec<(&str, usize)> = causes.into_iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let causes: Vec<String> = causes.into_iter().map(|(cause, count)| format!("{cause} {count}")).collect();
+    let failed = (failed > 0).then(|| {
+        format!("{failed} of {} failed, and count in no bar: {}.", requests(traces().count()), causes.join(", "))
+    });
+    interrupted.into_iter().chain(failed).collect()
+}
+
+/// The chart in words, a line for each bar and for each footnote.
+fn description(panels: &Panels, stacked: StackedOptions, footnotes: &[String]) -> String {
     use std::fmt::Write as _;
 
     let mut text = format!("Stacked bars in milliseconds, the {} of each part.", stacked.statistic.as_str());
@@ -328,7 +259,7 @@ fn description(panels: &Panels, stacked: StackedOptions) -> String {
             let Some(bar) = bar else { continue };
             let title = if panel.title.is_empty() { String::new() } else { format!("{} from ", panel.title) };
             // Writing to a String cannot fail.
-            let name = format!("{title}{row}").replace(['\n', '\r'], " ");
+            let name = format!("{title}{}", row.label()).replace(['\n', '\r'], " ");
             let _ = write!(text, "\n{name}: {}", requests(bar.requests));
             if let Some(whole) = bar.whole {
                 let _ = write!(text, ", {} ms in all", super::scale::milliseconds(whole.length));
@@ -345,6 +276,9 @@ fn description(panels: &Panels, stacked: StackedOptions) -> String {
                 let _ = write!(text, ", {} failed", bar.failures);
             }
         }
+    }
+    for footnote in footnotes {
+        let _ = write!(text, "\n{footnote}");
     }
     text
 }

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::super::conflicts::{Labels, canvas, within};
 use super::super::geometry::Rect;
+use super::panels::RowName;
 use super::*;
 use crate::render::sample;
+use crate::stats::Row;
 
 const MS: u64 = 1_000_000;
 
@@ -100,7 +102,7 @@ fn a_bar_says_of_how_many_requests_nothing_is_known() {
     let groups = [group("a", None, &traces), group("b", None, &traces[1..2])];
     let wait = StackedOptions { parts: PartsOf::Wait, ..StackedOptions::default() };
     let panels = Panels::new(&groups, wait);
-    let layout = Layout::new(&panels, "title", "subtitle", 800.0);
+    let layout = Layout::new(&panels, "title", "subtitle", &footnotes(&groups, wait), 800.0);
     check(&layout);
     let verdicts: Vec<Vec<&str>> =
         layout.panels[0].bars.iter().map(|bar| bar.verdict.iter().map(|label| label.text.as_str()).collect()).collect();
@@ -111,7 +113,7 @@ fn a_bar_says_of_how_many_requests_nothing_is_known() {
 }
 
 fn rows(panels: &Panels) -> Vec<&str> {
-    panels.rows.iter().map(String::as_str).collect()
+    panels.rows.iter().map(|row| row.name.as_str()).collect()
 }
 
 #[test]
@@ -141,9 +143,139 @@ fn several_targets_from_several_places_are_a_panel_each() {
     assert_eq!(rows(&given), ["tokyo", "berlin"]);
 }
 
+fn of_run<'t>(run: &str, group: Group<'t>) -> Group<'t> {
+    Group { row: Row { run: Some(run.to_owned()), ..group.row }, ..group }
+}
+
+fn labels(panels: &Panels) -> Vec<String> {
+    panels.rows.iter().map(RowName::label).collect()
+}
+
+#[test]
+fn each_run_keeps_its_bar_beside_those_of_the_same_target() {
+    let [short, middle, long] = [10, 20, 40].map(|wait| request(&[("wait", wait)]));
+    let groups = [
+        of_run("after.jsonl", group("new", None, [&middle])),
+        of_run("before.jsonl", group("shop", None, [&long])),
+        of_run("after.jsonl", group("shop", None, [&short])),
+        of_run("before.jsonl", group("cart", None, [&short])),
+        of_run("after.jsonl", group("cart", None, [&middle])),
+    ];
+    for (order, expect) in [
+        (
+            Order::Shortest,
+            [
+                "cart [before.jsonl]",
+                "cart [after.jsonl]",
+                "new [after.jsonl]",
+                "shop [before.jsonl]",
+                "shop [after.jsonl]",
+            ],
+        ),
+        (
+            Order::Longest,
+            [
+                "shop [before.jsonl]",
+                "shop [after.jsonl]",
+                "new [after.jsonl]",
+                "cart [before.jsonl]",
+                "cart [after.jsonl]",
+            ],
+        ),
+        (
+            Order::Given,
+            [
+                "new [after.jsonl]",
+                "shop [before.jsonl]",
+                "shop [after.jsonl]",
+                "cart [before.jsonl]",
+                "cart [after.jsonl]",
+            ],
+        ),
+    ] {
+        let panels = Panels::new(&groups, StackedOptions { order, ..StackedOptions::default() });
+        assert_eq!(labels(&panels), expect, "{order:?}");
+    }
+
+    let panels = Panels::new(&groups, StackedOptions::default());
+    let layout = Layout::new(&panels, "title", "subtitle", &[], 800.0);
+    check(&layout);
+    let texts: Vec<&str> = layout.panels[0].labels.iter().take(4).map(|label| label.text.as_str()).collect();
+    assert_eq!(texts, ["cart", "before.jsonl", "cart", "after.jsonl"], "the name of the run below the target's");
+    let top = |row: usize| layout.panels[0].bars[row].pieces[0].rect.y;
+    assert!(top(2) - top(1) > top(1) - top(0), "runs of one target stand closer than targets");
+}
+
+#[test]
+fn runs_from_several_places_are_rows_of_each_place() {
+    let [short, long] = [10, 40].map(|wait| request(&[("wait", wait)]));
+    let mut groups = Vec::new();
+    for run in ["old", "new"] {
+        for place in ["tokyo", "berlin"] {
+            let trace = if place == "tokyo" { &long } else { &short };
+            groups.push(of_run(run, group("a", Some(place), [trace])));
+            groups.push(of_run(run, group("b", Some(place), [trace])));
+        }
+    }
+    let panels = Panels::new(&groups[1..], StackedOptions::default());
+    assert_eq!(labels(&panels), ["berlin [old]", "berlin [new]", "tokyo [old]", "tokyo [new]"]);
+    let known: Vec<(&str, Vec<bool>)> = panels
+        .panels
+        .iter()
+        .map(|panel| (panel.title.as_str(), panel.bars.iter().map(Option::is_some).collect()))
+        .collect();
+    assert_eq!(known, [("b", vec![true; 4]), ("a", vec![true, true, false, true])]);
+    check(&Layout::new(&panels, "title", "subtitle", &[], 1_200.0));
+}
+
+#[test]
+fn what_is_missing_is_said_below_the_bars() {
+    let traces = [request(&[("wait", 10)]), failed(), failed()];
+    let groups = [group("a", None, &traces[..2]), group("b", None, &traces[2..])];
+    let interruption = Some(Interruption { made: 3, wanted: 30 });
+    for (interruption, groups, expect) in [
+        (None, &[group("a", None, &traces[..1])][..], &[][..]),
+        (None, &groups, &["2 of 3 requests failed, and count in no bar: tls.certificate_expired 2."]),
+        (
+            interruption,
+            &groups,
+            &[
+                "Interrupted after 3 of 30 requests: the bars are of these.",
+                "2 of 3 requests failed, and count in no bar: tls.certificate_expired 2.",
+            ],
+        ),
+    ] {
+        let options = StackedOptions { interruption, ..StackedOptions::default() };
+        assert_eq!(footnotes(groups, options), expect);
+        let layout =
+            Layout::new(&Panels::new(groups, options), "title", "subtitle", &footnotes(groups, options), 800.0);
+        check(&layout);
+        let svg = stacked(groups, options, &ChartOptions::default()).unwrap();
+        for footnote in expect {
+            assert_eq!(svg.as_str().matches(footnote).count(), 2, "drawn, and said in words: {footnote}");
+        }
+    }
+}
+
+#[test]
+fn bars_end_where_the_axis_says_however_many_slivers_they_have() {
+    let tiny = [("dns", 1), ("connect", 1), ("tls", 1), ("send", 1), ("wait", 1), ("receive", 1)];
+    let [tiny, long] = [request(&tiny), request(&[("dns", 1), ("wait", 4_000)])];
+    let groups = [group("tiny", None, [&tiny]), group("long", None, [&long])];
+    let layout = Layout::new(&Panels::new(&groups, StackedOptions::default()), "title", "subtitle", &[], 1_200.0);
+    let panel = &layout.panels[0];
+    let second = panel.grid.iter().find(|line| line.labels[0].text == "1,000 ms").unwrap();
+    let per_ms = (second.x - panel.plot.x) / 1_000.0;
+    for (bar, millis) in panel.bars.iter().zip([6.0, 4_001.0]) {
+        let end = bar.pieces.last().unwrap().rect.right();
+        assert!((end - panel.plot.x - millis * per_ms).abs() < 1e-6, "{millis} ms end at {end}");
+        assert!(bar.pieces.iter().all(|piece| piece.rect.width > 0.2), "{:?}", bar.pieces);
+    }
+}
+
 fn check(layout: &Layout) {
-    let canvas = canvas(layout.width, layout.height);
-    let frame = [&layout.headline.title, &layout.headline.subtitle].into_iter();
+    let canvas = canvas(layout.page.width, layout.page.height);
+    let frame = layout.page.labels();
     let legend = layout.legend.iter().map(|entry| &entry.label).chain(layout.whisker_key.iter().map(|key| &key.label));
     let panels = layout.panels.iter().flat_map(|panel| {
         let ticks = panel.grid.iter().flat_map(|line| &line.labels);
@@ -175,7 +307,9 @@ fn it_says_in_words_what_it_shows() {
     let svg = stacked(&groups, StackedOptions::default(), &ChartOptions::default()).unwrap();
     let document = Document::parse(svg.as_str()).unwrap();
     let text = |name| document.descendants().find(|node| node.tag_name().name() == name).unwrap().text().unwrap();
-    assert!(text("desc").ends_with("\nfirst & <last>: 2 requests, 11.0 ms in all, dns 1.00, wait 10.0, 1 failed"));
+    let said: Vec<&str> = text("desc").lines().skip(1).collect();
+    let bar = "first & <last>: 2 requests, 11.0 ms in all, dns 1.00, wait 10.0, 1 failed";
+    assert_eq!(said, [bar, "1 of 2 requests failed, and count in no bar: tls.certificate_expired 1."]);
     for expect in ["11.0 ms", "1 of 2 failed", "first &amp; &lt;last&gt;"] {
         assert!(svg.as_str().contains(expect), "{expect}");
     }
@@ -221,7 +355,7 @@ proptest! {
             })
             .collect();
         let panels = Panels::new(&groups, StackedOptions::default());
-        check(&Layout::new(&panels, &names[0], &subtitle(&groups, StackedOptions::default()), f64::from(width)));
+        check(&Layout::new(&panels, &names[0], &subtitle(&groups, StackedOptions::default()), &footnotes(&groups, StackedOptions::default()), f64::from(width)));
         let svg = stacked(&groups, StackedOptions::default(), &ChartOptions { width, ..ChartOptions::default() }).unwrap();
         prop_assert!(Document::parse(svg.as_str()).is_ok());
     }
@@ -241,6 +375,6 @@ proptest! {
         let traces = [by_layer(&named)];
         let groups = [group("a", None, &traces)];
         let wait = StackedOptions { parts: PartsOf::Wait, ..StackedOptions::default() };
-        check(&Layout::new(&Panels::new(&groups, wait), "title", &subtitle(&groups, wait), f64::from(width)));
+        check(&Layout::new(&Panels::new(&groups, wait), "title", &subtitle(&groups, wait), &[], f64::from(width)));
     }
 }
