@@ -202,6 +202,17 @@ fn before_and_after_are_compared_target_by_target_and_a_gate_says_so() {
     for difference in summary["differences"].as_array().unwrap() {
         assert_eq!((&difference["run"], &difference["against"]["run"]), (&"new.jsonl".into(), &"old.jsonl".into()));
     }
+    // Pictures keep the runs apart, too: before next to after, whichever command draws them.
+    program.run(&["compare", "old.jsonl", "new.jsonl", "--chart", "compared.svg", "-s"]).exits(0);
+    program.run(&["chart", "stacked", "old.jsonl", "new.jsonl", "-o", "drawn.svg", "--order", "given"]).exits(0);
+    for file in ["compared.svg", "drawn.svg"] {
+        let picture = program.read(file);
+        let bars = picture.lines().filter_map(|line| line.split_once(": 8 requests").map(|(bar, _)| bar));
+        let mut bars: Vec<&str> = bars.collect();
+        // Which target came first was random where these were measured.
+        bars.sort_by_key(|bar| bar.split(' ').next());
+        assert_eq!(bars, ["a [old.jsonl]", "a [new.jsonl]", "b [old.jsonl]", "b [new.jsonl]"], "{file}");
+    }
     // The other way round it has become faster, under names of one's own, from standard input.
     let mut command = program.command(&["compare", "before=new.jsonl", "after=-", "--format", "json"]);
     let output = command.stdin(std::fs::File::open(program.path("old.jsonl")).unwrap()).output().unwrap();

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::CommandError;
+use super::args::{RunSource, SavedRun};
 use crate::trace::Trace;
 
 /// A line that is no trace, at one place: `run.jsonl:3:17`.
@@ -29,6 +30,14 @@ impl NoTrace {
         let column = Some(error.column()).filter(|column| *column > 0);
         Self { file: file.to_owned(), line, column, cause }
     }
+}
+
+/// The traces of a run.
+pub(super) fn read_run(run: &SavedRun) -> Result<Vec<Trace>, CommandError> {
+    read_traces(match &run.source {
+        RunSource::File(path) => path,
+        RunSource::Stdin => Path::new("-"),
+    })
 }
 
 /// The traces of a file, a JSON document a line; empty lines mean nothing. `-` is standard input.

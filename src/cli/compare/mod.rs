@@ -5,6 +5,8 @@
 mod live;
 mod saved;
 
+pub(super) use saved::by_default;
+
 use std::collections::BTreeSet;
 
 use super::args::{CompareArgs, CompareOutput, Comparison, Judgement, ProcessInputs, StatusRule, Verbosity};
@@ -82,7 +84,8 @@ fn conclude(
     ending.wrote(console, summary::print(&summary, output.format, output.color, console));
     if let Some(picture) = &output.kept.picture {
         // As in the tables: what comes before stands above what comes after.
-        let stacked = StackedOptions { order: Order::Given, ..StackedOptions::default() };
+        let stacked =
+            StackedOptions { order: Order::Given, interruption: summary.interruption(), ..StackedOptions::default() };
         ending.wrote(console, drawing::draw(picture, |options| chart::stacked(groups, stacked, options)));
     }
     ending.miss(console, &summary.slo.iter().filter_map(Held::miss).collect::<Vec<_>>());

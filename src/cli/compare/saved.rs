@@ -1,14 +1,13 @@
 //! Runs that were saved: before and after, or here and there.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::{Gathered, Reach};
 use crate::cli::CommandError;
-use crate::cli::args::{CompareOutput, Judgement, RunSource, RunsBy, SavedRun};
+use crate::cli::args::{CompareOutput, Judgement, RunsBy, SavedRun};
 use crate::cli::console::Console;
 use crate::cli::ending::Ending;
-use crate::cli::saved::read_traces;
+use crate::cli::saved::read_run;
 use crate::stats::{Baseline, Group, Row, Run, grouped_by_run};
 use crate::trace::Trace;
 
@@ -20,12 +19,9 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Result<(), CommandError> {
     let mut runs: Vec<(String, Vec<Trace>)> = Vec::new();
-    for SavedRun { name, source } in saved {
-        let path = match source {
-            RunSource::File(path) => path,
-            RunSource::Stdin => Path::new("-"),
-        };
-        let traces = read_traces(path)?;
+    for run in saved {
+        let SavedRun { name, .. } = run;
+        let traces = read_run(run)?;
         if traces.is_empty() {
             return Err(CommandError::NoTraces(name.clone()));
         }
@@ -57,7 +53,7 @@ pub(super) fn run(
 }
 
 /// Runs of places that differ are compared place by place.
-fn by_default(runs: &[Run<'_>]) -> RunsBy {
+pub(in crate::cli) fn by_default(runs: &[Run<'_>]) -> RunsBy {
     let mut known: BTreeSet<&str> = BTreeSet::new();
     for run in runs {
         let places: Option<BTreeSet<&str>> = run.traces.iter().map(|trace| trace.subject.vantage.as_deref()).collect();

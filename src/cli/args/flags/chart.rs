@@ -14,7 +14,7 @@ pub struct ChartArgs {
     /// What to draw: waterfall, each request on one time axis; stacked, a bar for each target or place; layers, waits by layers
     #[arg(value_name = "KIND")]
     pub kind: ChartKind,
-    /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
+    /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input; NAME=FILE.jsonl names a run
     #[arg(value_name = "INPUT.jsonl", required = true)]
     pub inputs: Vec<PathBuf>,
     /// Draw into this file; its name ends in .png or .svg
@@ -39,7 +39,8 @@ pub struct ChartArgs {
 pub enum ChartKind {
     /// The phases of each trace, on one time axis
     Waterfall,
-    /// Many traces as one bar for each target, or for each place; several of both are a panel for each target
+    /// Many traces as one bar for each target, or for each place; several of both are a panel for each target. Several inputs
+    /// from the same place are runs: each target has a bar for each of them, one below the other
     Stacked,
     /// The wait of each trace by layers (see wirefall attribute)
     Layers,

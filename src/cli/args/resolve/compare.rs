@@ -38,7 +38,7 @@ impl CompareArgs {
         if !saved.is_empty() && saved.iter().all(Option::is_some) {
             self.refuse_what_is_for_live()?;
             return Ok((
-                Comparison::Saved(with_names_that_differ(saved.into_iter().flatten().collect())?),
+                Comparison::Saved(with_names_that_differ(saved.into_iter().flatten().collect(), "TARGET")?),
                 judgement,
                 output,
             ));
@@ -177,7 +177,7 @@ pub(super) fn positive(text: Option<&str>, default: usize, flag: &'static str) -
 }
 
 /// A word that is a saved run: `-`, or what ends in `.jsonl` and is no URL, with or without a name.
-fn saved_run(word: &str) -> Option<SavedRun> {
+pub(super) fn saved_run(word: &str) -> Option<SavedRun> {
     let named = word.split_once('=').filter(|(name, rest)| !name.is_empty() && is_saved(rest));
     let (name, rest) = named.map_or((None, word), |(name, rest)| (Some(name.to_owned()), rest));
     if !is_saved(rest) {
@@ -195,7 +195,7 @@ fn is_saved(word: &str) -> bool {
 }
 
 /// A file is called by its name without its folder where that is enough to tell it from the others.
-fn with_names_that_differ(runs: Vec<SavedRun>) -> Result<Vec<SavedRun>, ArgsError> {
+pub(super) fn with_names_that_differ(runs: Vec<SavedRun>, flag: &'static str) -> Result<Vec<SavedRun>, ArgsError> {
     let short =
         |run: &SavedRun| Path::new(&run.name).file_name().map_or(run.name.clone(), |name| name.display().to_string());
     let is_unique = |names: &[String]| (1..names.len()).all(|index| !names[..index].contains(&names[index]));
@@ -208,7 +208,7 @@ fn with_names_that_differ(runs: Vec<SavedRun>) -> Result<Vec<SavedRun>, ArgsErro
         None => Ok(runs),
         Some(index) => {
             let expected = "runs with names that differ (NAME=FILE.jsonl)";
-            Err(ValueError::Form { expected, got: names[index].clone() }).of("TARGET")
+            Err(ValueError::Form { expected, got: names[index].clone() }).of(flag)
         }
     }
 }

@@ -9,6 +9,7 @@ use super::error::{ArgsError, OfFlag, ValueError};
 use super::flags::{ClientArgs, HttpArgs, LimitArgs, TraceArgs};
 use super::{Environment, Inputs, Output};
 
+mod chart;
 mod compare;
 mod hops;
 mod network;
