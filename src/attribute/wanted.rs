@@ -62,9 +62,8 @@ impl Wanted {
     /// Whether a record has a key that is looked for.
     #[must_use]
     pub fn wants(&self, record: &Record) -> bool {
-        let knows_connections_only = matches!(record.source, Source::NlbTls | Source::AlbConnection);
         record.keys.iter().any(|key| match key {
-            Key::ClientPort(client) if !knows_connections_only => self.alone.contains(client),
+            Key::ClientPort(client) if !record.source.knows_connections_only() => self.alone.contains(client),
             key => self.keys.contains(key),
         })
     }

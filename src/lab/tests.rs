@@ -19,6 +19,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::*;
 
+mod balancers;
+
 /// The host that knows HTTP/1.1 only, and does not negotiate.
 const NO_ALPN: &str = "clb";
 
