@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use memchr::memchr_iter;
 
 use super::needles::Needles;
-use super::record::{Key, Record, Source};
+use super::record::{Key, Record};
 use super::root::{agent_token, traceparent, x_ray_root};
 use crate::trace::{Trace, TraceId};
 
@@ -196,7 +196,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::attribute::record::Where;
+    use crate::attribute::record::{Source, Where};
 
     const OWN: &str = "5833726236d228ad5d99923122bbe354";
     const OTHER: &str = "6833726236d228ad5d99923122bbe354";

@@ -93,7 +93,7 @@ mod tests {
     fn both_directions_are_counted_apart_and_nothing_is_changed() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let meter = Arc::<Meter>::default();
-        let (ours, mut theirs) = tokio::io::duplex(4);
+        let (ours, mut theirs) = tokio::io::duplex(64);
         let ours = Metered::new(ours, Arc::clone(&meter));
         let (mut from_them, mut to_them) = tokio::io::split(ours);
         let mut heard = Vec::new();

@@ -1,6 +1,7 @@
 //! Profiles that are accepted, and what is said about those that are not.
 
 use super::*;
+use crate::time::Nanos;
 
 fn check_error(text: &str, line: usize, key: &str, problem: &str) {
     match Profile::parse(text, "slow.toml") {

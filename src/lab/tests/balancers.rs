@@ -43,7 +43,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>) -> usize {
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        if body.len() == length.parse().unwrap() {
+        if body.len() == length.parse::<usize>().unwrap() {
             return came.len();
         }
     }
