@@ -19,6 +19,7 @@ use wirefall::lab::{Lab, LabOptions, Profile, Served, TimeScale};
 use wirefall::probe::{Interrupt, Probe};
 use wirefall::target::LayerPath;
 use wirefall::time::Nanos;
+use wirefall::trace::layers::{Certainty, Sign};
 use wirefall::trace::{Layer, LayerEvidence, Phase, Trace};
 
 /// How often each path is asked, beyond the first time, which is not counted where it is about warm ones.
@@ -369,6 +370,14 @@ fn the_clock_of_a_load_balancer_changes_nothing() {
         let (nlb, others): (Vec<Trace>, Vec<Trace>) =
             traces.into_iter().partition(|trace| trace.subject.name.as_deref() == Some("nlb"));
         assert_eq!(handshakes(&others), [], "{skew}");
+        let name = "lab-nlb-c6e77e28c25b2234.elb.us-east-1.amazonaws.com".to_owned();
+        for (traces, sign) in [(&others, Sign::Cookie("AWSELB".to_owned())), (&nlb, Sign::Cname(name))] {
+            for trace in traces {
+                let elb = trace.passed.iter().find(|passed| passed.layer == Layer::Elb).expect("a balancer");
+                assert_eq!(elb.certainty, Certainty::Certain, "{elb:?}");
+                assert!(elb.by.contains(&sign), "{elb:?}");
+            }
+        }
         let handshakes = handshakes(&nlb);
         // A port may have been used twice for one host, which leaves both connections in doubt.
         assert!(handshakes.len() * 10 >= REQUESTS * 9, "{skew}: {} of {REQUESTS}", handshakes.len());
