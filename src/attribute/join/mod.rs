@@ -184,7 +184,8 @@ impl<'a> Join<'a> {
                 Key::ClientPort(port) if is_front(entry.source) => self.ports.get(&plain(*port)),
                 _ => None,
             });
-            let same_port: Vec<usize> = ports.flatten().copied().filter(|trace| self.may_be(*trace, record)).collect();
+            let may_be = |trace: &usize| self.may_be(*trace, record) && may_have_made(&self.traces[*trace], entry);
+            let same_port: Vec<usize> = ports.flatten().copied().filter(may_be).collect();
             let (near, far): (Vec<usize>, Vec<usize>) = same_port
                 .into_iter()
                 .partition(|trace| away(&self.traces[*trace], entry).is_some_and(|away| away <= SAME_PORT));
@@ -210,17 +211,8 @@ impl<'a> Join<'a> {
         let (trace, record) = (&self.traces[trace], &self.records[record]);
         let has_root = record.keys.iter().any(|key| matches!(key, Key::TraceRoot(_)));
         let is_anothers = has_root && carried_root(trace);
-        let may_have_made_it = !record.source.knows_connections_only() || made_its_connection(trace, record);
-        !is_anothers && may_have_made_it && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
+        !is_anothers && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
     }
-}
-
-/// Whether this request's connection may be the one of the record: it made one, and for the name that the record has.
-fn made_its_connection(trace: &Trace, record: &Record) -> bool {
-    let host = |url: &str| url::Url::parse(url).ok()?.host_str().map(str::to_owned);
-    let theirs = record.request.as_ref().and_then(|facts| facts.host.as_deref());
-    let same_host = theirs.zip(host(&trace.subject.url)).is_none_or(|(theirs, ours)| ours.eq_ignore_ascii_case(theirs));
-    same_host && trace.connect.as_ref().is_none_or(|connect| !connect.reused)
 }
 
 /// Whether the request itself told its layers who it is, so that a record with another root is another request's.
@@ -237,6 +229,18 @@ fn agrees(trace: &Trace, facts: &RequestFacts) -> bool {
     };
     let path = facts.url.as_ref().is_none_or(|theirs| path(theirs) == path(&trace.subject.url));
     method && status && path
+}
+
+/// Whether the connection that a record is about may be the one that this request made: it made one, and to the host that the
+/// record names. Other records are about requests.
+fn may_have_made(trace: &Trace, record: &Record) -> bool {
+    if !record.source.knows_connections_only() {
+        return true;
+    }
+    let host = |url: &str| url::Url::parse(url).ok()?.host_str().map(str::to_owned);
+    let theirs = record.request.as_ref().and_then(|facts| facts.host.as_deref());
+    let same_host = theirs.zip(host(&trace.subject.url)).is_none_or(|(theirs, ours)| ours.eq_ignore_ascii_case(theirs));
+    same_host && trace.connect.as_ref().is_none_or(|connect| !connect.reused)
 }
 
 /// The path of a URL, or of what is only one.
