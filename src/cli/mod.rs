@@ -33,10 +33,9 @@ mod verdict;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::lab::ProfileError;
 use args::{ArgsError, Command};
 use console::Console;
-
-use crate::lab::ProfileError;
 
 /// Exit codes beyond curl's, which come from [`crate::event::FailureCode::exit_status`].
 mod exit {
