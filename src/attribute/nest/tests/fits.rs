@@ -53,11 +53,11 @@ fn of_two_that_contradict_each_other_one_goes_with_the_reason() {
         outer_duration: Nanos::from_millis(50),
     };
     assert_eq!((&nested.rejected[0].layer, &nested.rejected[0].because), (&Some(Layer::Ec2), &because));
-    // Within both last digits there is no contradiction.
+    // Within both last digits there is no contradiction, and the finer one counts.
     check(
         &["elb", "ec2"],
         [alb(1_000, 50_000, 1_000), vec![whole("ec2", 50_900, XRay)]].concat(),
-        "network ~16000, elb 2000, ec2<elb 50000, unattributed 32000",
+        "network ~16000, elb 2000, ec2<elb 50900, unattributed 31100",
     );
     // The outer one, where it was only guessed to be this request's.
     let mut guessed = alb(1_000, 50_000, 1_000);
@@ -112,4 +112,43 @@ fn an_upload_makes_a_balancers_times_loose() {
     let nested = nest(&upload, alb(1_000, 140_000, 1_000), None);
     assert_eq!(shown(&nested.layers), "network ~0, elb ~0, ec2<elb ~100000");
     assert!(nest(&short, alb(1_000, 140_000, 1_000), None).layers.is_empty());
+}
+
+#[test]
+fn a_coarse_clock_does_not_cut_what_a_finer_one_saw() {
+    let coarse = |micros: u64| {
+        let mut whole = whole("lambda", micros, XRay);
+        whole.resolution = Nanos::from_millis(1);
+        whole
+    };
+    let handler = |micros: u64| part("lambda.handler", micros, LambdaLog);
+    let function = ["function-url", "lambda"];
+    for (whole, function_says, expect) in [
+        (10_000, 10_150, "network ~16000, lambda.invoke 0, lambda.handler<lambda.invoke 10150, unattributed 73850"),
+        // Never beyond the coarse one's last digit, though a contradiction begins only beyond both.
+        (10_000, 11_005, "network ~16000, lambda.invoke 0, lambda.handler<lambda.invoke 11000, unattributed 73000"),
+        (12_000, 10_150, "network ~16000, lambda.invoke 1850, lambda.handler<lambda.invoke 10150, unattributed 72000"),
+    ] {
+        check(&function, vec![coarse(whole), handler(function_says)], expect);
+    }
+    // All around it give way, and the wait does not.
+    let gateway = |micros: u64| vec![whole("apig", micros, ApigLog), behind("apig", micros, ApigLog)];
+    check(
+        &["apig", "lambda"],
+        [gateway(10_000), vec![coarse(10_000), handler(10_150)]].concat(),
+        "network ~16000, apig 0, lambda.invoke<apig 0, lambda.handler<lambda.invoke 10150, unattributed 73850",
+    );
+    check(
+        &["apig", "lambda"],
+        [gateway(100_000), vec![handler(100_008)]].concat(),
+        "network ~0, apig 0, lambda.invoke<apig 0, lambda.handler<lambda.invoke 100000",
+    );
+    // The witness that gave way is listed with its own figure, beside the one that counts.
+    let mut of_function = part("lambda.handler", 10_000, XRay);
+    of_function.resolution = Nanos::from_millis(1);
+    let layers = split(&function, vec![coarse(10_000), of_function, handler(10_150)]);
+    let share = layers.share(&Layer::LambdaHandler).unwrap();
+    let said: Vec<_> = share.witnesses.iter().map(|witness| witness.duration.get() / 1_000).collect();
+    assert_eq!((share.duration, &said[..]), (Nanos::from_micros(10_150), &[10_150, 10_000][..]));
+    assert_eq!(layers.share(&Layer::LambdaInvoke).unwrap().witnesses[0].duration, Nanos::from_millis(10));
 }
