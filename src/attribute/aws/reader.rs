@@ -2,7 +2,7 @@
 //!
 //! Invariants: memory grows with the traces, not with the logs (X-Ray's traces apart where a request was sent without any key);
 //! a line that is broken, or too long, costs itself alone and is counted; the first line of every input is parsed whatever it
-//! says, so that an input of another format does not pass in silence.
+//! says, and an input of which nothing is of the format is said to be of another one, so that it does not pass in silence.
 //!
 //! Deliberately absent: opening, unpacking and finding inputs.
 
@@ -14,14 +14,14 @@ use super::apig::{self, AccessFormat};
 use super::cloudfront::{self, Columns};
 use super::error::{FieldName, LineError};
 use super::lines::Lines;
+use super::recognise::recognise;
 use super::stream::{self, Broken};
+use super::tally::{Foreign, Tally};
 use super::xray::Collector;
 use super::{alb, alb_connection, classic_elb, lambda, nlb};
 use crate::attribute::record::{Record, Source, Where};
 use crate::attribute::wanted::{PortAt, Trust, Wanted};
 
-/// Errors of lines that are kept; more are counted.
-const MOST_ERRORS: usize = 20;
 /// What is looked at to tell lines from a document that spans them.
 const PEEKED: u64 = 4 << 10;
 /// What some editors put before text in UTF-8.
@@ -66,6 +66,21 @@ impl Format {
         }
     }
 
+    /// Whether a kind of log is what this reads.
+    fn reads(&self, kind: Source) -> bool {
+        match kind {
+            Source::AlbAccess => *self == Self::AlbAccess,
+            Source::AlbConnection => *self == Self::AlbConnection,
+            Source::ClassicElb => *self == Self::ClassicElb,
+            Source::NlbTls => *self == Self::NlbTls,
+            Source::CloudFrontStandard => *self == Self::CloudFrontStandard,
+            Source::CloudFrontRealtime => matches!(self, Self::CloudFrontRealtime(_)),
+            Source::ApiGateway => matches!(self, Self::ApiGateway(_)),
+            Source::LambdaText | Source::LambdaJson => *self == Self::Lambda,
+            Source::XRay => *self == Self::XRay,
+        }
+    }
+
     /// Whether ids can be told from what surrounds them: a user may write two of them without anything between.
     fn parts_ids(&self) -> bool {
         match self {
@@ -84,32 +99,13 @@ impl Format {
     }
 }
 
-/// What was read, and what could not be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Bytes, as read after unpacking.
-    pub bytes: u64,
-    /// Lines; of JSON that spans lines, objects.
-    pub lines: u64,
-    /// Lines that were parsed, because they might have concerned a trace.
-    pub parsed: u64,
-    /// Records that concern a trace.
-    pub records: u64,
-    /// Lines that were longer than a mebibyte, and skipped.
-    pub too_long: u64,
-    /// Parsed lines that were none of the format.
-    pub broken: u64,
-    /// The first of them.
-    pub errors: Vec<(Where, LineError)>,
-}
-
-impl Tally {
-    fn error(&mut self, at: Where, error: LineError) {
-        self.broken += 1;
-        if self.errors.len() < MOST_ERRORS {
-            self.errors.push((at, error));
-        }
-    }
+/// What had been read before an input.
+#[derive(Clone, Copy)]
+struct Before {
+    broken: u64,
+    parsed: u64,
+    records: u64,
+    segments: u64,
 }
 
 /// Reads the inputs of one format, one after the other.
@@ -141,14 +137,52 @@ impl LogReader {
         let mut head = Vec::new();
         let peeked = input.by_ref().take(PEEKED).read_to_end(&mut head);
         let mark = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        let spans_lines = is_document(head.get(mark..).unwrap_or_default());
-        let mut head = io::Cursor::new(head);
-        head.set_position(u64::try_from(mark).unwrap_or(0));
-        let input = head.chain(Unbroken { input, broke: peeked.err() });
+        let head = head.split_off(mark);
+        let input = io::Cursor::new(head.clone()).chain(Unbroken { input, broke: peeked.err() });
+        let before = Before {
+            broken: self.tally.broken,
+            parsed: self.tally.parsed,
+            records: self.tally.records,
+            segments: self.xray.segments(),
+        };
         match self.format {
-            Format::XRay => self.read_xray(file, input, wanted),
-            Format::ApiGateway(_) | Format::Lambda if spans_lines => self.read_document(file, input, wanted, each),
-            _ => self.read_lines(file, input, wanted, each),
+            Format::XRay => self.read_xray(file, input, wanted)?,
+            Format::ApiGateway(_) | Format::Lambda if is_document(&head) => {
+                self.read_document(file, input, wanted, each)?
+            }
+            _ => self.read_lines(file, input, wanted, each)?,
+        }
+        self.look_closer(file, &head, before);
+        Ok(())
+    }
+
+    /// Whether an input of which nothing was kept is of the format at all.
+    fn look_closer(&mut self, file: usize, head: &[u8], before: Before) {
+        let was_used = self.tally.records > before.records || self.xray.segments() > before.segments;
+        if was_used {
+            return;
+        }
+        let kind = recognise(head);
+        if kind.is_some_and(|kind| self.format.reads(kind)) {
+            return;
+        }
+        if head.is_empty() {
+            self.tally.foreign.push(Foreign::Empty { file });
+            return;
+        }
+        let (parsed, broken) = (self.tally.parsed - before.parsed, self.tally.broken - before.broken);
+        let is_readable = parsed > 0 && broken < parsed;
+        match kind {
+            // A format of the user's own may look like any other.
+            Some(_) if is_readable && matches!(self.format, Format::ApiGateway(Some(_))) => {}
+            Some(kind) => {
+                self.tally.errors.retain(|(at, _)| at.file != file);
+                self.tally.broken = before.broken;
+                self.tally.foreign.push(Foreign::LooksLike { file, kind });
+            }
+            // A function may print what it likes, but no such bytes.
+            None if is_readable && self.format != Format::XRay && !head.contains(&0) => {}
+            None => self.tally.foreign.push(Foreign::Unknown { file }),
         }
     }
 

@@ -5,6 +5,8 @@
 //! left out.
 
 mod inputs;
+mod missing;
+mod once;
 mod progress;
 mod report;
 mod sources;
@@ -29,6 +31,8 @@ use crate::render::chart::{self, ChartOptions};
 use crate::render::{attribution, har, json, terminal};
 use crate::trace::Trace;
 use inputs::Input;
+use missing::missing;
+use once::once;
 use progress::Progress;
 use report::Report;
 use sources::{Source, sources};
@@ -47,7 +51,12 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     let interrupt = catch_interrupts()?;
     let mut traces = Vec::new();
     for path in &args.traces {
-        traces.extend(read_traces(path)?);
+        let name = path.display().to_string();
+        traces.extend(read_traces(path)?.into_iter().map(|trace| (name.clone(), trace)));
+    }
+    let (mut traces, notes) = once(traces);
+    for note in notes {
+        console.note(&format!("{note}\n"));
     }
     let mut ending = Ending::default();
     let mut gathered = Gathered::new(&traces);
@@ -55,6 +64,9 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     let names = &gathered.names;
     let tally = attribute(&mut traces, &gathered.records, |at| place(names, at));
     gathered.report.say(names, &tally, &traces, console);
+    if gathered.report.is_all_useless() && !interrupt.requested() {
+        ending.wrote(console, Err(CommandError::NoEvidence));
+    }
     let printed = print(args, &traces, &tally, console);
     ending.wrote(console, printed);
     if let Some(path) = &args.save {
@@ -62,8 +74,12 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
         ending.wrote(console, saved);
     }
     if let Some(file) = &args.chart {
-        let drawn = chart::layers(&traces, &ChartOptions::default());
-        ending.wrote(console, drawing::write(drawn, file));
+        let drawn = if tally.split == 0 {
+            Err(CommandError::NothingSplit { missing: missing(&traces) })
+        } else {
+            drawing::write(chart::layers(&traces, &ChartOptions::default()), file)
+        };
+        ending.wrote(console, drawn);
     }
     Ok(ending.exit_code(&interrupt))
 }
@@ -120,6 +136,7 @@ impl Gathered {
                 if let Err(source) = read
                     && !interrupt.requested()
                 {
+                    self.report.lose(number);
                     ending.wrote(console, Err(CommandError::File { doing: "read", file: input.name(), source }));
                 }
                 self.keep(found);
@@ -127,7 +144,7 @@ impl Gathered {
             let mut found = Vec::new();
             let tally = reader.finish(&self.wanted, &mut |record| found.push(record));
             self.keep(found);
-            self.report.add(source.flag, source.looks_for, first..self.names.len(), tally);
+            self.report.add(source.flag, source.looks_for, source.hint, first..self.names.len(), tally);
         }
     }
 
