@@ -27,18 +27,19 @@ pub(crate) struct Median {
 pub(crate) fn medians(traces: &[Trace]) -> Vec<Median> {
     let starts: BTreeSet<(String, Start)> =
         traces.iter().filter_map(|trace| Some((target(trace), Start::of(trace)?))).collect();
-    let mut targets: Vec<String> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    let mut targets: Vec<(usize, Option<Start>)> = Vec::new();
     let mut found: BTreeMap<(usize, Layer), Vec<&Trace>> = BTreeMap::new();
     let mut orders: Vec<Vec<Layer>> = Vec::new();
     for trace in traces.iter().filter(|trace| !trace.layers.is_empty()) {
-        let mut name = target(trace);
-        if let Some(start) = Start::of(trace)
-            && starts.contains(&(name.clone(), start.other()))
-        {
-            name.push_str(start.as_str());
-        }
-        let target = targets.iter().position(|known| *known == name).unwrap_or_else(|| {
-            targets.push(name);
+        let name = target(trace);
+        let start = Start::of(trace).filter(|start| starts.contains(&(name.clone(), start.other())));
+        let name = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        });
+        let target = targets.iter().position(|known| *known == (name, start)).unwrap_or_else(|| {
+            targets.push((name, start));
             orders.push(Vec::new());
             targets.len() - 1
         });
@@ -49,14 +50,18 @@ pub(crate) fn medians(traces: &[Trace]) -> Vec<Median> {
             found.entry((target, share.layer.clone())).or_default().push(trace);
         }
     }
+    let label = |target: usize| {
+        let (name, start) = targets[target];
+        format!("{}{}", names[name], start.map_or("", Start::as_str))
+    };
     let mut medians: Vec<(usize, Median)> = found
         .into_iter()
-        .filter_map(|((target, layer), of)| Some((target, median(&targets[target], layer, &of)?)))
+        .filter_map(|((target, layer), of)| Some((target, median(label(target), layer, &of)?)))
         .collect();
     // As in the request that has the most layers; those that it has not come where requests usually meet them.
     medians.sort_by_key(|(target, median)| {
         let longest = orders[*target].iter().position(|layer| *layer == median.layer);
-        (*target, median.layer == Layer::Unattributed, longest.is_none(), longest, rank(&median.layer))
+        (targets[*target], median.layer == Layer::Unattributed, longest.is_none(), longest, rank(&median.layer))
     });
     medians.into_iter().map(|(_, median)| median).collect()
 }
@@ -104,14 +109,14 @@ fn rank(layer: &Layer) -> usize {
     Layer::KNOWN.iter().position(|known| known == layer).unwrap_or(Layer::KNOWN.len())
 }
 
-fn median(target: &str, layer: Layer, traces: &[&Trace]) -> Option<Median> {
+fn median(target: String, layer: Layer, traces: &[&Trace]) -> Option<Median> {
     let shares = traces.iter().filter_map(|trace| trace.layers.share(&layer));
     let own = Sample::new(shares.clone().map(|share| share.duration))?.median();
     let waits = traces.iter().filter_map(|trace| trace.span(Phase::Wait)).map(|span| span.duration);
     let wait = Sample::new(waits)?.median();
     let percent = u128::from(own.get()) * 100 + u128::from(wait.get() / 2);
     Some(Median {
-        target: target.to_owned(),
+        target,
         requests: traces.len() as u64,
         own,
         estimated: shares.clone().any(|share| share.estimated),
@@ -156,11 +161,11 @@ mod tests {
         check(
             &[cold("a"), warm("a", 10), warm("b", 1), warm("a", 12), warm("a", 11), trace("a", None, None)],
             &[
+                ("a", "lambda", 1, 7),
                 ("a (cold start)", "lambda.init", 1, 300),
                 ("a (cold start)", "lambda.handler", 1, 60),
                 ("a (warm start)", "lambda.handler", 3, 11),
                 ("b", "lambda.handler", 1, 1),
-                ("a", "lambda", 1, 7),
             ],
         );
         check(&[cold("a"), cold("a")], &[("a", "lambda.init", 2, 300), ("a", "lambda.handler", 2, 60)]);

@@ -162,28 +162,33 @@ impl LogReader {
         if was_used {
             return;
         }
-        let kind = recognise(head);
-        if kind.is_some_and(|kind| self.format.reads(kind)) {
-            return;
-        }
-        if head.is_empty() {
-            self.tally.foreign.push(Foreign::Empty { file });
-            return;
-        }
         let (parsed, broken) = (self.tally.parsed - before.parsed, self.tally.broken - before.broken);
         let is_readable = parsed > 0 && broken < parsed;
-        match kind {
+        let (foreign, errors) = match recognise(head) {
+            _ if head.is_empty() => (Foreign::Empty { file }, 0),
+            Some(kind) if self.format.reads(kind) && (broken == 0 || !self.breaks_all(head)) => return,
+            Some(kind) if self.format.reads(kind) => (Foreign::Broken { file }, 1),
             // A format of the user's own may look like any other.
-            Some(_) if is_readable && matches!(self.format, Format::ApiGateway(Some(_))) => {}
-            Some(kind) => {
-                self.tally.errors.retain(|(at, _)| at.file != file);
-                self.tally.broken = before.broken;
-                self.tally.foreign.push(Foreign::LooksLike { file, kind });
-            }
+            Some(_) if is_readable && matches!(self.format, Format::ApiGateway(Some(_))) => return,
+            Some(kind) => (Foreign::LooksLike { file, kind }, 0),
             // A function may print what it likes, but no such bytes.
-            None if is_readable && self.format != Format::XRay && !head.contains(&0) => {}
-            None => self.tally.foreign.push(Foreign::Unknown { file }),
-        }
+            None if is_readable && self.format != Format::XRay && !head.contains(&0) => return,
+            None => (Foreign::Unknown { file }, 1),
+        };
+        self.tally.keep_errors(file, errors, before.broken);
+        self.tally.foreign.push(foreign);
+    }
+
+    /// Whether no line that an input begins with can be read, though it looks like this format: cut documents, or other fields
+    /// than the user named.
+    fn breaks_all(&self, head: &[u8]) -> bool {
+        let columns = self.format.columns();
+        let is_read = |line: &[u8]| {
+            let mut found = false;
+            let parsed = parse(&self.format, &columns, line, Where::default(), &mut |_| found = true);
+            parsed.is_ok() && found
+        };
+        !head.split(|byte| *byte == b'\n').any(is_read)
     }
 
     /// Hands out what could not be before all was read, and says what was read in all.

@@ -27,8 +27,8 @@ pub struct Tally {
     pub foreign: Vec<Foreign>,
 }
 
-/// An input of which nothing is of the format that it was read as. Its lines are not counted as broken where it is known what
-/// they are.
+/// An input of which nothing is of the format that it was read as. Its lines are not counted as broken: none where it is known
+/// what they are, and else only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
     /// There is nothing in it.
@@ -43,6 +43,11 @@ pub enum Foreign {
         /// What it looks like.
         kind: Source,
     },
+    /// It looks like one, but nothing of it can be read.
+    Broken {
+        /// Which input, as the caller counts them.
+        file: usize,
+    },
     /// It looks like no log that is known here.
     Unknown {
         /// Which input, as the caller counts them.
@@ -55,12 +60,25 @@ impl Foreign {
     #[must_use]
     pub const fn file(self) -> usize {
         match self {
-            Self::Empty { file } | Self::LooksLike { file, .. } | Self::Unknown { file } => file,
+            Self::Empty { file } | Self::LooksLike { file, .. } | Self::Broken { file } | Self::Unknown { file } => {
+                file
+            }
         }
     }
 }
 
 impl Tally {
+    /// Forgets what was said of an input's lines but for the first so many; `before` is how many of others' were broken.
+    pub(super) fn keep_errors(&mut self, file: usize, most: u64, before: u64) {
+        let mut left = most;
+        self.errors.retain(|(at, _)| {
+            let is_kept = at.file != file || left > 0;
+            left -= u64::from(at.file == file && left > 0);
+            is_kept
+        });
+        self.broken = self.broken.min(before + most);
+    }
+
     pub(super) fn error(&mut self, at: Where, error: LineError) {
         self.broken += 1;
         if self.errors.len() < MOST_ERRORS {

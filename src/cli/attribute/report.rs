@@ -72,10 +72,14 @@ impl Entry {
     fn notes(&self, names: &[String], lost: &BTreeSet<usize>, tally: &Tally, traces: &[Trace]) -> Vec<String> {
         let flag = self.flag;
         let mut notes = self.foreign(names);
-        for (at, error) in self.read.errors.iter().take(NAMED) {
+        let is_foreign = |file: usize| self.read.foreign.iter().any(|known| known.file() == file);
+        // Of inputs that are left out together, no line is worth words.
+        let is_quiet = |file: usize| self.is_mixed() && is_foreign(file);
+        let (quiet, errors): (Vec<_>, Vec<_>) = self.read.errors.iter().partition(|(at, _)| is_quiet(at.file));
+        for (at, error) in errors.into_iter().take(NAMED) {
             notes.push(format!("{flag}: {}: {error}", place(names, *at)));
         }
-        let more = self.read.broken.saturating_sub(NAMED as u64);
+        let more = self.read.broken.saturating_sub((NAMED + quiet.len()) as u64);
         if more > 0 {
             // What breaks off in the middle is no line, nor an object.
             let of =
@@ -85,11 +89,10 @@ impl Entry {
         if self.read.too_long > 0 {
             notes.push(format!("{flag}: {} lines longer than a mebibyte were skipped", self.read.too_long));
         }
-        let is_told = |file: &usize| lost.contains(file) || self.read.foreign.iter().any(|known| known.file() == *file);
         let silent: Vec<&str> = self
             .files
             .clone()
-            .filter(|file| !tally.files.contains(file) && !is_told(file))
+            .filter(|file| !tally.files.contains(file) && !lost.contains(file) && !is_foreign(*file))
             .filter_map(|file| names.get(file))
             .map(String::as_str)
             .collect();
@@ -119,14 +122,23 @@ impl Entry {
         notes
     }
 
-    /// Inputs that are something else, or nothing.
+    /// Inputs that are something else, or nothing; of a folder of all kinds of logs, only how many.
     fn foreign(&self, names: &[String]) -> Vec<String> {
+        if self.is_mixed() {
+            let (left_out, all) = (self.read.foreign.len(), self.files.len());
+            let (what, _) = self.own_kind();
+            return vec![format!("{}: {left_out} of {all} inputs are left out: none of them is {what}", self.flag)];
+        }
         let name = |file: usize| names.get(file).map_or("?", String::as_str);
         let told = |foreign: &Foreign| match *foreign {
             Foreign::Empty { file } => format!("{}: {} is empty", self.flag, name(file)),
             Foreign::LooksLike { file, kind } => {
                 let (what, flag) = kind_of(kind);
                 format!("{}: {} looks like {what}; did you mean {flag}?", self.flag, name(file))
+            }
+            Foreign::Broken { file } => {
+                let (what, _) = self.own_kind();
+                format!("{}: {} looks like {what}, but nothing of it can be read", self.flag, name(file))
             }
             Foreign::Unknown { file } => {
                 let (what, _) = self.own_kind();
@@ -139,6 +151,11 @@ impl Entry {
             notes.push(format!("{}: {more} more inputs are empty or something else", self.flag));
         }
         notes
+    }
+
+    /// Whether some inputs are what they were given as and several are not, as in a folder of all kinds of logs.
+    fn is_mixed(&self) -> bool {
+        self.read.foreign.len() > 1 && self.read.foreign.len() < self.files.len()
     }
 
     /// What inputs of this flag are.

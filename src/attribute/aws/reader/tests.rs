@@ -209,6 +209,17 @@ fn a_log_of_another_format_does_not_pass_in_silence() {
     }
     assert_eq!(sift(Format::Lambda, b"", &wanted).1.foreign, [Foreign::Empty { file: 0 }]);
     assert_eq!(sift(Format::Lambda, b"\x7fELF\x02\0\0", &wanted).1.foreign, [Foreign::Unknown { file: 0 }]);
+    // Documents that are cut off, and fields in another order than they are said to have.
+    let cut = &BEANSTALK.as_bytes()[..200];
+    let columns = Columns::parse("timestamp,time-to-first-byte,x-edge-request-id").unwrap();
+    for (format, text, broken) in [
+        (Format::XRay, cut, true),
+        (Format::CloudFrontRealtime(Columns::realtime()), b"1574367600.123\t192.0.2.1\tfast\tx\n", true),
+        (Format::CloudFrontRealtime(columns), b"1574367600.123\t0.002\tabc==\n", false),
+    ] {
+        let expected = if broken { vec![Foreign::Broken { file: 0 }] } else { vec![] };
+        assert_eq!(sift(format, text, &wanted).1.foreign, expected);
+    }
     // What is of the format and of nobody here is no wrong input.
     for (format, text) in [
         (Format::AlbAccess, ALB),
