@@ -59,8 +59,8 @@ const WARM: &[Told] = &[
     told("apig-rest", &["apig", "apig.waf", "apig.authorizer", "elb", "ec2"]),
     told("apig-lambda", LAMBDA_WARM),
     told("apig-proxy", &["apig", "apig.waf", "apig.authorizer", "service"]),
-    // Nobody logs for a function's URL, nor what is between it and the function.
-    Told { endpoint: "function-url", layers: &["lambda.handler"], untold: &["function-url", "lambda.invoke"] },
+    // Nobody logs for a function's URL.
+    Told { endpoint: "function-url", layers: &["lambda.invoke", "lambda.handler"], untold: &["function-url"] },
     told("fargate", &["elb", "fargate"]),
     // A load balancer that answers by itself records no times.
     Told { endpoint: "redirect", layers: &[], untold: &["elb"] },
@@ -73,8 +73,8 @@ const COLD: &[Told] = &[
     ),
     Told {
         endpoint: "function-url",
-        layers: &["lambda.placement", "lambda.init", "lambda.handler"],
-        untold: &["function-url", "lambda.invoke"],
+        layers: &["lambda.invoke", "lambda.placement", "lambda.init", "lambda.handler"],
+        untold: &["function-url"],
     },
 ];
 

@@ -161,7 +161,7 @@ pub struct Call {
 pub struct Invocation {
     /// Which sandbox served it, and what its cold start was to be made of.
     pub placement: Placement,
-    /// The way to the service: until it looked for a sandbox.
+    /// Within the service, until it looked for a sandbox.
     pub reached_after: Nanos,
     /// How long the sandbox, the package and the network interface really took; `None` if the sandbox was warm.
     pub placed: Option<Nanos>,

@@ -227,7 +227,7 @@ fn xray_has_the_stage_the_service_and_the_function() {
     let [stage, service, function] = segments.as_slice() else { panic!("{segments:?}") };
     assert_eq!(span(stage), [0, 600]);
     assert_eq!(span(&stage["subsegments"][0]), [20, 590]);
-    assert_eq!((span(service), service["aws"]["request_id"].as_str()), ([30, 564], Some("call")));
+    assert_eq!((span(service), service["aws"]["request_id"].as_str()), ([20, 590], Some("call")));
     assert_eq!(service["parent_id"], stage["subsegments"][0]["id"]);
     assert_eq!((span(function), function["id"].as_str()), ([435, 564], Some("00000000000000f1")));
     assert_eq!(function["parent_id"], service["id"]);
@@ -235,7 +235,7 @@ fn xray_has_the_stage_the_service_and_the_function() {
     assert_eq!(names, ["Initialization", "Invocation", "Overhead"]);
     assert_eq!(span(&function["subsegments"][0]), [300, 435]);
     let skewed = documents(&through_apig(), "skew_ms.lambda = -5000");
-    assert_eq!((span(&skewed[0]), span(&skewed[1])), ([0, 600], [-4970, -4436]));
+    assert_eq!((span(&skewed[0]), span(&skewed[1])), ([0, 600], [-4980, -4410]));
 }
 
 #[test]
@@ -262,8 +262,8 @@ fn true_times_sum_to_what_the_first_layer_took() {
                 ("apig", us(17_100)),
                 ("apig.waf", us(4_100)),
                 ("apig.authorizer", us(9_200)),
-                ("lambda.invoke", us(36_041)),
-                ("lambda.placement", us(270_000)),
+                ("lambda.invoke", us(26_041)),
+                ("lambda.placement", us(280_000)),
                 ("lambda.init", us(135_126)),
                 ("lambda.handler", us(128_833)),
             ],

@@ -3,7 +3,8 @@
 //! By the clock of the lab alone, which no log shows. A layer's own time is what its caller waited for it, without the layer
 //! behind it and without what it names apart (`apig.waf`, `lambda.init`, …). So the way between two layers, a fraction of a
 //! millisecond here, belongs to the one behind, and own times sum to what the first layer took; what the server itself took
-//! is told beside it. The names are those of attribution.
+//! is told beside it. The names are those of attribution: what Lambda does with a request before the runtime starts is its
+//! placement, the search for a sandbox included.
 
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ fn of_invocation(invocation: &Invocation) -> Vec<TrueTime> {
         _ => "lambda.init",
     };
     [
-        ("lambda.placement", invocation.placed),
+        ("lambda.placement", invocation.placed.map(|placed| invocation.reached_after + placed)),
         (start, invocation.started),
         ("lambda.handler", Some(invocation.duration)),
     ]

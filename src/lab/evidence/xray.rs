@@ -172,8 +172,10 @@ fn stage(served: &Served, part: &LayerTime, ids: &Ids, profile: &Profile) -> Seg
 fn lambda(served: &Served, part: &LayerTime, ids: &Ids, profile: &Profile) -> Option<[Segment; 2]> {
     let invocation = part.invocation.as_ref()?;
     let clock = profile.clocks.lambda;
-    let reached_at = clock.shown(part.entered_at + invocation.reached_after);
-    let placed_at = reached_at + invocation.placed.unwrap_or_default();
+    // "Timing starts when Lambda first receives the request and ends when the request leaves the Lambda service" (Lambda
+    // developer guide, "Lambda on the AWS X-Ray Service Map").
+    let (entered_at, left_at) = (clock.shown(part.entered_at), clock.shown(part.entered_at + part.total));
+    let placed_at = entered_at + invocation.reached_after + invocation.placed.unwrap_or_default();
     let ready_at = placed_at + invocation.started.unwrap_or_default();
     let done_at = ready_at + invocation.duration;
     let function = part.station;
@@ -186,8 +188,8 @@ fn lambda(served: &Served, part: &LayerTime, ids: &Ids, profile: &Profile) -> Op
     let service = json!({
         "id": ids.service,
         "name": function,
-        "start_time": epoch_seconds(reached_at),
-        "end_time": epoch_seconds(done_at),
+        "start_time": epoch_seconds(entered_at),
+        "end_time": epoch_seconds(left_at),
         "trace_id": trace_id(part),
         "parent_id": caller,
         "origin": "AWS::Lambda",
@@ -224,5 +226,5 @@ fn lambda(served: &Served, part: &LayerTime, ids: &Ids, profile: &Profile) -> Op
         "aws": { "account_id": ACCOUNT, "function_arn": arn, "resource_names": [function] },
         "subsegments": start.into_iter().chain(run).collect::<Vec<_>>(),
     });
-    Some([segment(&service, (reached_at, done_at)), segment(&function, (ready_at, done_at))])
+    Some([segment(&service, (entered_at, left_at)), segment(&function, (ready_at, done_at))])
 }

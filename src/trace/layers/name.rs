@@ -69,7 +69,7 @@ layers! {
     Elb = "elb",
     /// Lambda, as a whole.
     Lambda = "lambda",
-    /// Lambda finds or makes a sandbox and loads the code into it; no log reports it.
+    /// Lambda has received the request, makes a sandbox and loads the code into it, until the runtime starts; no log reports it.
     LambdaPlacement = "lambda.placement",
     /// The runtime starts and the function's own initialisation runs.
     LambdaInit = "lambda.init",
@@ -77,7 +77,8 @@ layers! {
     LambdaRestore = "lambda.restore",
     /// The function's handler.
     LambdaHandler = "lambda.handler",
-    /// The rest of Lambda's own time between its caller and the function: dispatch, gaps, what follows the handler.
+    /// The rest of Lambda's own time between its caller and the function: dispatch, gaps, what follows the handler. Behind a
+    /// function URL, of which no clock speaks, it begins when Lambda receives the request.
     LambdaInvoke = "lambda.invoke",
     /// A virtual machine.
     Ec2 = "ec2",
