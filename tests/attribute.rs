@@ -155,15 +155,23 @@ fn people_see_nested_layers_then_counts_and_medians() {
   passed  apig (REST API, regional): certain, by x-amz-apigw-id,
           x-amzn-requestid
   layers  of the wait of 100.000 ms, own times; ~ is an estimate
-@FUNCTION@
+  network                                      ~16.000 ms            kernel
+  apig                 =====================    10.000 ms of 80.000  apig log
+                                                                     +/-2 ms
+    lambda.placement    =========              ~34.580 ms            apig log
+                                                                     +/-1.02 ms
+    lambda.init              ====               15.300 ms            lambda log
+    lambda.handler              ======          20.120 ms            lambda log
+  unattributed                                   4.000 ms            kernel
+
 2 balanced  GET https://api.example.com/orders       200 | HTTP/1.1 | 116.140 ms
   2024-11-22 04:00:00.500 UTC
   passed  elb (application): certain, by cookie AWSALB
   layers  of the wait of 100.000 ms, own times; ~ is an estimate
-  network      ~16.000 ms            kernel
-  elb            2.000 ms of 72.000  alb log +/-2.000 ms
-    ec2         70.000 ms            alb log
-  unattributed  12.000 ms            kernel
+  network                                 ~16.000 ms            kernel
+  elb             ===================       2.000 ms of 72.000  alb log +/-2 ms
+    ec2           ===================      70.000 ms            alb log
+  unattributed                             12.000 ms            kernel
 
 3 balanced  GET https://api.example.com/orders       200 | HTTP/1.1 | 116.140 ms
   2024-11-22 04:00:00.500 UTC
@@ -260,7 +268,7 @@ fn logs_of_which_none_can_be_used_are_an_error_that_says_what_they_are() {
     write("empty", b"");
     write("binary", b"\x7fELF\x02\0\0\0");
     write("cut.json", br#"{"Traces": [{"Id": "1-67400000-0"#);
-    write("realtime.log", b"1732248001.600\t200\t0.080\tabc==\n");
+    write("realtime.log", b"1732248001.600\t0.080\tabc==\n");
     for (words, expect) in [
         (&["--alb", "apig.jsonl"][..], "--alb: apig.jsonl looks like API Gateway JSON; did you mean --apig?\n"),
         (&["--apig", "lambda.log"], "--apig: lambda.log looks like a log of Lambda; did you mean --lambda?\n"),
@@ -339,6 +347,7 @@ fn misuse_says_what_is_wrong() {
     for (words, exit_code, expect) in [
         (&["traces.jsonl", "--alb", "none.log"][..], 1, "cannot read none.log: "),
         (&["traces.jsonl", "--alb", "none*.log"], 1, "no file matches this pattern"),
+        (&["/dev/null", "--alb", "alb"], 1, "/dev/null has no traces: --save and --format jsonl write them"),
         (&["none.jsonl"], 1, "cannot read none.jsonl: "),
         (&["-", "--alb", "-"], 2, "standard input can be read once"),
         (&["traces.jsonl", "--apig-format", "abc"], 2, "--apig-format"),

@@ -98,6 +98,9 @@ enum CommandError {
     /// There is no such baseline.
     #[error("--baseline")]
     Baseline(#[from] crate::stats::SummariseError),
+    /// There is nothing in it to split.
+    #[error("{0} has no traces: --save and --format jsonl write them")]
+    NoTracesToSplit(String),
     /// Logs were given, and none of them is what it was given as.
     #[error("none of the logs given could be used")]
     NoEvidence,

@@ -148,7 +148,7 @@ impl LogReader {
         match self.format {
             Format::XRay => self.read_xray(file, input, wanted)?,
             Format::ApiGateway(_) | Format::Lambda if is_document(&head) => {
-                self.read_document(file, input, wanted, each)?
+                self.read_document(file, input, wanted, each)?;
             }
             _ => self.read_lines(file, input, wanted, each)?,
         }

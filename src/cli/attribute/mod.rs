@@ -54,6 +54,10 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
         let name = path.display().to_string();
         traces.extend(read_traces(path)?.into_iter().map(|trace| (name.clone(), trace)));
     }
+    if traces.is_empty() {
+        let files: Vec<String> = args.traces.iter().map(|path| path.display().to_string()).collect();
+        return Err(CommandError::NoTracesToSplit(files.join(", ")));
+    }
     let (mut traces, notes) = once(traces);
     for note in notes {
         console.note(&format!("{note}\n"));
