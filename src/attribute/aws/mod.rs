@@ -16,6 +16,7 @@ mod classic_elb;
 mod cloudfront;
 mod error;
 mod fields;
+mod format;
 mod lambda;
 mod lines;
 mod nlb;
@@ -29,7 +30,8 @@ mod xray;
 pub use apig::{AccessFormat, AccessFormatError};
 pub use cloudfront::{Columns, ColumnsError};
 pub use error::{FieldName, LineError};
-pub use reader::{Format, LogReader};
+pub use format::Format;
+pub use reader::LogReader;
 pub use tally::{Foreign, Tally};
 
 use crate::attribute::record::{Record, Where};

@@ -10,9 +10,10 @@ use std::io::{self, BufReader, Read};
 
 use serde_json::Value;
 
-use super::apig::{self, AccessFormat};
+use super::apig;
 use super::cloudfront::{self, Columns};
 use super::error::{FieldName, LineError};
+use super::format::Format;
 use super::lines::Lines;
 use super::recognise::recognise;
 use super::stream::{self, Broken};
@@ -20,84 +21,12 @@ use super::tally::{Foreign, Tally};
 use super::xray::Collector;
 use super::{alb, alb_connection, classic_elb, lambda, nlb};
 use crate::attribute::record::{Record, Source, Where};
-use crate::attribute::wanted::{PortAt, Trust, Wanted};
+use crate::attribute::wanted::Wanted;
 
 /// What is looked at to tell lines from a document that spans them.
 const PEEKED: u64 = 4 << 10;
 /// What some editors put before text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// A format of logs, and what the user has to say of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Access log of an Application Load Balancer.
-    AlbAccess,
-    /// Connection log of an Application Load Balancer.
-    AlbConnection,
-    /// Access log of a Classic Load Balancer.
-    ClassicElb,
-    /// TLS access log of a Network Load Balancer.
-    NlbTls,
-    /// Standard log of CloudFront.
-    CloudFrontStandard,
-    /// Real-time log of CloudFront with the fields that the user chose.
-    CloudFrontRealtime(Columns),
-    /// Access log of API Gateway, in JSON with the variables' own names or in the user's format.
-    ApiGateway(Option<AccessFormat>),
-    /// Lambda's log, text and JSON in any mixture.
-    Lambda,
-    /// Documents of X-Ray.
-    XRay,
-}
-
-impl Format {
-    /// Where its lines have the client's port.
-    fn port(&self, columns: &Columns) -> Option<PortAt> {
-        let spaced = |field, trust| Some(PortAt { separator: b' ', field, trust });
-        match self {
-            Self::AlbAccess => spaced(3, Trust::LastResort),
-            Self::AlbConnection => spaced(2, Trust::OnlyKey),
-            Self::ClassicElb => spaced(2, Trust::LastResort),
-            Self::NlbTls => spaced(5, Trust::OnlyKey),
-            Self::CloudFrontStandard | Self::CloudFrontRealtime(_) => {
-                columns.client_port().map(|field| PortAt { separator: b'\t', field, trust: Trust::LastResort })
-            }
-            Self::ApiGateway(_) | Self::Lambda | Self::XRay => None,
-        }
-    }
-
-    /// Whether a kind of log is what this reads.
-    fn reads(&self, kind: Source) -> bool {
-        match kind {
-            Source::AlbAccess => *self == Self::AlbAccess,
-            Source::AlbConnection => *self == Self::AlbConnection,
-            Source::ClassicElb => *self == Self::ClassicElb,
-            Source::NlbTls => *self == Self::NlbTls,
-            Source::CloudFrontStandard => *self == Self::CloudFrontStandard,
-            Source::CloudFrontRealtime => matches!(self, Self::CloudFrontRealtime(_)),
-            Source::ApiGateway => matches!(self, Self::ApiGateway(_)),
-            Source::LambdaText | Source::LambdaJson => *self == Self::Lambda,
-            Source::XRay => *self == Self::XRay,
-        }
-    }
-
-    /// Whether ids can be told from what surrounds them: a user may write two of them without anything between.
-    fn parts_ids(&self) -> bool {
-        match self {
-            Self::ApiGateway(Some(format)) => format.parts_ids(),
-            _ => true,
-        }
-    }
-
-    /// The columns that CloudFront's lines have unless they say otherwise; none of other formats.
-    pub(super) fn columns(&self) -> Columns {
-        match self {
-            Self::CloudFrontStandard => Columns::standard(),
-            Self::CloudFrontRealtime(columns) => columns.clone(),
-            _ => Columns::none(),
-        }
-    }
-}
 
 /// What had been read before an input.
 #[derive(Clone, Copy)]

@@ -10,7 +10,8 @@ use std::io::BufReader;
 
 use super::apig;
 use super::cloudfront::{self, Columns};
-use super::reader::{Format, parse};
+use super::format::Format;
+use super::reader::parse;
 use super::written::{SECOND, since_epoch};
 use super::xray::Collector;
 use crate::attribute::record::{Key, Record, Source, Where};

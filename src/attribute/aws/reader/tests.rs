@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::attribute::aws::AccessFormat;
 use crate::attribute::aws::lines::tests::Pieces;
 use crate::attribute::record::{Key, Part, Remark};
 use crate::time::Nanos;
