@@ -352,7 +352,7 @@ fn misuse_says_what_is_wrong() {
         (&["-", "--alb", "-"], 2, "standard input can be read once"),
         (&["traces.jsonl", "--apig-format", "abc"], 2, "--apig-format"),
         (&["traces.jsonl", "--cloudfront-fields", "abc"], 2, "--cloudfront-fields"),
-        (&["alb/2024/11/22/a.log"], 1, "a.log:1: expected a trace"),
+        (&["alb/2024/11/22/a.log"], 1, "a.log:1:2: expected a trace"),
         (&["traces.jsonl", "--alb", "alb", "--save", "alb/../traces.jsonl"], 2, "save into another file"),
         (&["traces.jsonl"], 0, "no logs are given"),
         (&[], 2, "TRACES.jsonl"),

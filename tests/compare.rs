@@ -144,8 +144,11 @@ fn what_is_in_front_of_a_server_makes_it_slower_by_what_the_layer_costs() {
 fn a_comparison_is_a_table_a_picture_and_rows_too() {
     let (program, server) = (Program::new(), server(Duration::ZERO));
     let [a, b] = [format!("a={}", server.url("/")), format!("b={}", server.url("/"))];
-    program.run(&["compare", &a, &b, "-n", "5", "--save", "run.jsonl", "--chart", "bars.svg", "-s"]).exits(0);
-    assert!(program.read("bars.svg").starts_with("<svg"));
+    program
+        .run(&["compare", &a, &b, "-n", "5", "--save", "run.jsonl", "--chart", "bars.svg", "--title", "Mine", "-s"])
+        .exits(0);
+    let bars = program.read("bars.svg");
+    assert!(bars.starts_with("<svg") && bars.contains(">Mine<"), "{bars}");
     let printed = |format: &str| {
         let said = program.run(&["compare", "run.jsonl", "--format", format, "-s"]).exits(0);
         assert_eq!(said.stderr, "");
@@ -214,6 +217,54 @@ fn before_and_after_are_compared_target_by_target_and_a_gate_says_so() {
     assert!(cannot.contains("SLO tls=1000 cannot be judged for b [new.jsonl]"), "{cannot}");
     assert!(!cannot.contains("old.jsonl],"), "{cannot}");
     gate("wait.p50=60000,failures=0", ["new.jsonl", "old.jsonl"], 0);
+}
+
+#[test]
+fn saved_runs_stand_in_the_order_in_which_they_were_given() {
+    let (program, server) = (Program::new(), server(Duration::ZERO));
+    for (file, name) in [("old.jsonl", "zebra"), ("new.jsonl", "ant")] {
+        let target = format!("{name}={}", server.url("/"));
+        program.run(&["compare", &target, "-n", "3", "--vantage", name, "--save", file]).exits(0);
+    }
+    // One of a place that the other has, too.
+    program.write("mixed.jsonl", &[program.read("new.jsonl"), program.read("old.jsonl")].concat());
+    for (words, expect) in [
+        (&["old.jsonl", "new.jsonl", "--by", "run"][..], ["zebra old.jsonl", "ant new.jsonl"]),
+        (&["new.jsonl", "old.jsonl", "--by", "run"], ["ant new.jsonl", "zebra old.jsonl"]),
+        (&["old.jsonl", "new.jsonl", "--by", "vantage", "--baseline", "ant"], ["zebra -", "ant -"]),
+        (&["old.jsonl", "new.jsonl"], ["zebra -", "ant -"]),
+        (&["new.jsonl", "old.jsonl"], ["ant -", "zebra -"]),
+        (&["mixed.jsonl"], ["ant -", "zebra -"]),
+    ] {
+        let summary = program.run(&[&["compare", "--format", "json"], words].concat()).exits(0).json();
+        let targets = summary["targets"].as_array().unwrap().iter();
+        let rows: Vec<String> = targets
+            .map(|row| format!("{} {}", row["name"].as_str().unwrap(), row["run"].as_str().unwrap_or("-")))
+            .collect();
+        assert_eq!(rows, expect, "{words:?}");
+    }
+    // A baseline that nothing is called is refused before anything is said of it.
+    for (words, known) in [
+        (&["old.jsonl", "new.jsonl"][..], "zebra, ant"),
+        (&["old.jsonl", "new.jsonl", "--by", "run"], "old.jsonl, new.jsonl"),
+        (&["old.jsonl"], "zebra"),
+    ] {
+        let said = program.run(&[&["compare", "--baseline", "nosuch"], words].concat()).exits(2);
+        let expect = format!("wirefall: --baseline: expected the baseline to be one of {known}, got nosuch\n");
+        assert_eq!((said.stderr, said.stdout.as_str()), (expect, ""), "{words:?}");
+    }
+}
+
+#[test]
+fn a_status_that_fails_a_trace_fails_a_comparison() {
+    let (program, server) = (Program::new(), server(Duration::ZERO));
+    let (ok, missing) = (format!("ok={}", server.url("/")), format!("gone={}", server.url("/missing")));
+    for (words, code) in [(&[&ok[..], &missing][..], 0), (&["-f", &ok], 0), (&["-f", &ok, &missing], 22)] {
+        let said = program.run(&[&["compare", "-n", "2"], words].concat()).exits(code);
+        let expect = "(22) gone: 2 of 2 requests were answered with status 400 or above, at first 404 (-f)";
+        assert_eq!(said.stderr.contains(expect), code == 22, "{words:?}: {}", said.stderr);
+        program.run(&[&["trace"], words].concat()).exits(code);
+    }
 }
 
 #[test]
@@ -433,8 +484,12 @@ fn what_cannot_be_compared_is_refused_before_anything_is_asked() {
     program.write("empty.jsonl", "\n");
     program.write("broken.jsonl", "{}\n");
     for (words, code, expect) in [
-        (&[][..], 2, "<TARGET>..."),
-        (&["--targets", "none.toml"], 2, "--targets: cannot read none.toml"),
+        (
+            &[][..],
+            2,
+            "compare needs something to compare: TARGET… (each a URL or NAME=URL), --targets FILE.toml, or saved runs (FILE.jsonl …",
+        ),
+        (&["--targets", "none.toml"], 1, "--targets: cannot read none.toml"),
         (
             &["--targets", "bad.toml"],
             2,
@@ -455,10 +510,13 @@ fn what_cannot_be_compared_is_refused_before_anything_is_asked() {
         (&["http://h/", "old.jsonl"], 2, "a saved run cannot be used with a URL"),
         (&["old.jsonl"], 1, "cannot read old.jsonl: No such file"),
         (&["empty.jsonl"], 1, "empty.jsonl has no traces to compare"),
-        (&["broken.jsonl"], 1, "broken.jsonl:1: expected a trace of the form wirefall/trace/1"),
+        (&["broken.jsonl"], 1, "broken.jsonl:1:2: expected a trace of the form wirefall/trace/1: missing field"),
         (&["a/x.jsonl", "b=a/x.jsonl", "b=-"], 2, "TARGET: expected runs with names that differ"),
         (&["old.jsonl", "-n", "5"], 2, "-n cannot be used with saved runs: no request is made"),
         (&["old.jsonl", "--reuse"], 2, "--reuse cannot be used with saved runs"),
+        (&["old.jsonl", "-f"], 2, "-f cannot be used with saved runs"),
+        (&["http://h/", "--title", "t"], 2, "--title needs --chart FILE"),
+        (&["a=http://h/", "http://i/", "--baseline", "b"], 2, "--baseline: expected one of a, http://i/, got \"b\""),
         (&["http://h/", "--by", "run"], 2, "--by needs saved runs"),
         (&["http://h/", "-n", "0"], 2, "-n: expected a number from 1 on, got \"0\""),
         (&["http://h/", "-c", "x"], 2, "-c: expected a number from 1 on, got \"x\""),

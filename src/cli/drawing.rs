@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use super::CommandError;
-use super::args::ChartFile;
-use crate::render::chart::{self, ChartError, ChartFormat, Svg};
+use super::args::Picture;
+use crate::render::chart::{self, ChartError, ChartFormat, ChartOptions, Svg};
 
-/// Writes a chart, if there is one, into the file that was asked for.
-pub(super) fn write(chart: Result<Svg, ChartError>, file: &ChartFile) -> Result<(), CommandError> {
-    write_as(chart, file.path(), file.form())
+/// Draws a chart, if there can be one, into the file that was asked for, under the title that was.
+pub(super) fn draw(
+    picture: &Picture,
+    chart: impl FnOnce(&ChartOptions) -> Result<Svg, ChartError>,
+) -> Result<(), CommandError> {
+    let options = ChartOptions { title: picture.title.clone(), ..ChartOptions::default() };
+    write_as(chart(&options), picture.file.path(), picture.file.form())
 }
 
 /// Writes a chart, if there is one, into a file that this program chose.

@@ -33,6 +33,7 @@ mod verdict;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::lab::ProfileError;
 use args::{ArgsError, Command};
 use console::Console;
 
@@ -85,7 +86,7 @@ enum CommandError {
     },
     /// Its profile means nothing.
     #[error(transparent)]
-    Profile(#[from] crate::lab::ProfileError),
+    Profile(#[from] ProfileError),
     /// Its profile does not know where the client is.
     #[error("--at")]
     Place(#[from] crate::lab::PlaceError),
@@ -117,14 +118,17 @@ enum CommandError {
     #[error("results cannot be written as JSON")]
     Json(#[source] serde_json::Error),
     /// A line of a file is no trace.
-    #[error("{file}:{line}: expected a trace of the form wirefall/trace/1: {cause}")]
-    Input {
+    #[error(transparent)]
+    Input(#[from] saved::NoTrace),
+    /// An output cannot be written: known before anything is done for it.
+    #[error("{flag}: cannot write {file}")]
+    Output {
+        /// The flag that names it.
+        flag: &'static str,
         /// The file.
         file: String,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        cause: serde_json::Error,
+        /// Why not.
+        source: std::io::Error,
     },
     /// A file cannot be read or written.
     #[error("cannot {doing} {file}")]
@@ -161,8 +165,10 @@ enum CommandError {
 }
 
 impl CommandError {
+    /// What somebody wrote that means nothing is misuse; a file that cannot be read or written is not, whoever named it.
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Args(ArgsError::Read { .. }) | Self::Profile(ProfileError::Read { .. }) => exit::OTHER,
             Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::Place(_) | Self::TimeScale(_) => exit::USAGE,
             _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,
@@ -192,7 +198,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::run(*args, &mut console),
         Command::Pcap(args) => pcap::run(&args, &mut console),
         Command::Attribute(args) => attribute::run(&args, &mut console),
-        Command::Chart(args) => chart::run(&args),
+        Command::Chart(args) => chart::run(*args, &mut console),
         Command::Regions(args) => regions::run(*args, &mut console),
         Command::Lab(args) => lab::run(&args, &mut console),
         Command::Demo(args) => demo::run(&args, &mut console),

@@ -4,7 +4,9 @@
 
 use std::io::{self, IsTerminal};
 
+use super::CommandError;
 use super::console::Console;
+use super::ending::Ending;
 use crate::probe::clock;
 use crate::time::{Monotonic, Nanos, Timestamp};
 
@@ -44,6 +46,14 @@ impl Progress {
             console.note(&format!("\r\x1b[K{line}"));
             self.terminal = Terminal::Shown;
         }
+    }
+
+    /// Takes note of what became of an output; what is said of it takes the line's place.
+    pub(super) fn wrote(&mut self, written: Result<(), CommandError>, ending: &mut Ending, console: &mut Console) {
+        if written.is_err() {
+            self.clear(console);
+        }
+        ending.wrote(console, written);
     }
 
     /// So many steps will not be made.

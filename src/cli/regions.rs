@@ -7,20 +7,22 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::args::{PacketList, ProcessInputs, RegionSurvey, RegionsArgs, SummaryFormat, SurveyDepth, Verbosity};
+use super::args::{
+    PacketList, Picture, ProcessInputs, RegionSurvey, RegionsArgs, SummaryFormat, SurveyDepth, Verbosity,
+};
 use super::capture::{self, Wish};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::measure::{Manner, Purpose, Rounds, Turn, measure};
-use super::outlet::append;
+use super::outlet::{refuse_unwritable, save};
 use super::progress::Progress;
 use super::{CommandError, drawing, summary};
 use crate::capture::Depth;
 use crate::probe::{Interrupt, Probe};
-use crate::render::chart::{self, ChartOptions, StackedOptions};
+use crate::render::chart::{self, StackedOptions};
 use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
-use crate::render::{json, terminal};
+use crate::render::terminal;
 use crate::stats::{Baseline, Measure, Row, Sample, Settings, Stats, Summary, TargetSummary, grouped, summarise};
 use crate::target::{Region, Repeat};
 use crate::time::Nanos;
@@ -33,6 +35,7 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     if survey.output.verbosity == Verbosity::Silent {
         console.be_quiet();
     }
+    refuse_unwritable(survey.output.kept.files(), console)?;
     let interrupt = catch_interrupts()?;
     let plan = &survey.plan;
     let wish = Wish { rule: survey.output.capture, depth: Depth::Headers };
@@ -52,9 +55,9 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     traces.sort_by_key(place);
     let printed = show(&survey, &rows, &traces, console);
     ending.wrote(console, printed);
-    if let Some(file) = &survey.output.chart {
-        let drawn = chart::stacked(&grouped(&traces), StackedOptions::default(), &ChartOptions::default());
-        ending.wrote(console, drawing::write(drawn, file));
+    if let Some(picture) = &survey.output.kept.picture {
+        let drawn = draw(picture, &traces, console);
+        ending.wrote(console, drawn);
     }
     Ok(ending.exit_code(&interrupt))
 }
@@ -81,13 +84,7 @@ fn ask(
         if purpose == Purpose::WarmUp {
             return;
         }
-        if let Some(path) = &survey.output.save {
-            let saved = json::jsonl(&traced.traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
-            if saved.is_err() {
-                progress.clear(console);
-            }
-            ending.wrote(console, saved);
-        }
+        progress.wrote(save(survey.output.kept.save.as_deref(), &traced.traces), ending, console);
         traces.extend(traced.traces);
         let was_reached = |trace: &Trace| trace.subject.name.as_deref() == Some(name) && connect(trace).is_some();
         if !traces.iter().any(was_reached) {
@@ -166,6 +163,22 @@ fn show(survey: &RegionSurvey, rows: &[RegionRow], traces: &[Trace], console: &C
         SummaryFormat::Markdown => console::print(markdown(rows, columns)),
         format => summary::print(&summarised(rows, traces)?, format, output.color, console),
     }
+}
+
+/// A bar for each region that has one. How many have none is said, here and, unless there is a title, above the bars.
+fn draw(picture: &Picture, traces: &[Trace], console: &mut Console) -> Result<(), CommandError> {
+    let mut groups = grouped(traces);
+    let all = groups.len();
+    groups.retain(|group| group.traces.iter().any(|trace| trace.failure_name().is_none()));
+    let drawn = groups.len();
+    let left_out = all - drawn;
+    let mut picture = picture.clone();
+    if left_out > 0 {
+        console.note(&format!("the chart leaves out {left_out} of {all} regions: no request to them was complete\n"));
+        let title = || format!("{drawn} of {all} regions; no request to the others was complete");
+        picture.title.get_or_insert_with(title);
+    }
+    drawing::draw(&picture, |options| chart::stacked(&groups, StackedOptions::default(), options))
 }
 
 /// Regions as targets. Those that were not asked have no requests.

@@ -8,12 +8,12 @@ use super::console::{self, Console};
 use super::ending::Ending;
 use super::hops::HopFinder;
 use super::interrupt::catch_interrupts;
-use super::outlet::{Named, Outlet, append};
+use super::outlet::{Named, Outlet, refuse_unwritable, save};
 use super::verdict::Verdict;
 use super::{CommandError, capture, drawing};
 use crate::capture::{Capture, Depth};
 use crate::probe::{Probe, Traced};
-use crate::render::chart::{self, ChartOptions};
+use crate::render::chart;
 use crate::render::write_out::{Stream, Transfer, write_out};
 use crate::render::{csv, har, heads, json, markdown, terminal, verbose};
 use crate::trace::Trace;
@@ -24,6 +24,7 @@ pub(super) fn run(args: TraceArgs, console: &mut Console) -> Result<u8, CommandE
     if output.verbosity == Verbosity::Silent {
         console.be_quiet();
     }
+    refuse_unwritable(output.files(), console)?;
     let interrupt = catch_interrupts()?;
     let depth = if output.pcap.is_some() { Depth::Whole } else { Depth::Headers };
     let captured = capture::begin(&plan, Wish { rule: output.capture, depth }, hops, console)?;
@@ -70,7 +71,7 @@ impl<'c> Run<'c> {
     fn take(&mut self, index: usize, traced: Traced) {
         let Traced { traces, stopped } = traced;
         let verdict = Verdict::of(&traces, stopped.as_ref(), self.output.status);
-        let saved = self.save(&traces);
+        let saved = save(self.output.kept.save.as_deref(), &traces);
         self.wrote(saved);
         if self.output.format == Some(Format::Jsonl) {
             self.wrote(jsonl(&traces).and_then(console::print));
@@ -92,11 +93,6 @@ impl<'c> Run<'c> {
 
     fn wrote(&mut self, written: Result<(), CommandError>) {
         self.ending.wrote(self.console, written);
-    }
-
-    fn save(&self, traces: &[Trace]) -> Result<(), CommandError> {
-        let Some(path) = &self.output.save else { return Ok(()) };
-        append(path, &jsonl(traces)?)
     }
 
     fn write_heads(&mut self, traces: &[Trace]) -> Result<(), CommandError> {
@@ -132,8 +128,8 @@ impl<'c> Run<'c> {
     fn finish(&mut self) {
         let printed = self.print();
         self.wrote(printed);
-        if let Some(file) = &self.output.chart {
-            self.wrote(drawing::write(chart::waterfall(&self.traces, &ChartOptions::default()), file));
+        if let Some(picture) = &self.output.kept.picture {
+            self.wrote(drawing::draw(picture, |options| chart::waterfall(&self.traces, options)));
         }
     }
 

@@ -21,6 +21,12 @@ fn misuse_and_help_know_their_exit_codes() {
         (&["wirefall", "--http3", "h"], 2, "--http3"),
         (&["wirefall", "lab", "--time-scale", "0"], 2, "expected a number above 0, got \"0\""),
         (&["wirefall", "chart", "waterfall", "in", "-o", "c.jpg"], 2, "ends in .png or .svg"),
+        (
+            &["wirefall", "chart", "waterfall", "in", "-o", "a.svg", "-o", "b.svg"],
+            2,
+            "--output <FILE.png|svg>' cannot be used multiple times",
+        ),
+        (&["wirefall", "h", "--pcap", "a", "--pcap", "b"], 2, "'--pcap <FILE.pcapng>' cannot be used multiple times"),
     ] {
         let error = parse(argv.iter().map(OsString::from)).map(|_| ()).unwrap_err();
         assert_eq!(error.exit_code(), code, "{argv:?}");
@@ -32,17 +38,28 @@ fn misuse_and_help_know_their_exit_codes() {
 fn every_command_has_examples_in_its_help() {
     let mut program = command();
     program.build();
-    for name in ["trace", "compare", "regions", "lab", "demo", "chart", "completions", "man"] {
+    for name in ["trace", "compare", "regions", "lab", "demo", "attribute", "pcap", "chart", "completions", "man"] {
         for help in ["-h", "--help"] {
             let text = parse(["wirefall", name, help].map(OsString::from)).map(|_| ()).unwrap_err().to_string();
-            assert!(text.contains(&format!("EXAMPLES\n  wirefall {name}")) || name == "trace", "{name} {help}: {text}");
-            assert!(text.contains("EXAMPLES"), "{name} {help}: {text}");
+            let examples = text.split_once("\nEXAMPLES\n").map_or("", |(_, examples)| examples);
+            let own = examples.lines().filter(|line| line.starts_with(&format!("  wirefall {name}")));
+            assert!(own.count() > 0 || name == "trace" && !examples.is_empty(), "{name} {help}: {text}");
         }
     }
     let text = parse(["wirefall", "trace", "-h"].map(OsString::from)).map(|_| ()).unwrap_err().to_string();
     let headings = ["Request:", "Name resolution:", "Connection:", "TLS:", "HTTP:", "Limits:", "Output:", "EXAMPLES"];
     let places: Vec<_> = headings.iter().map(|heading| text.find(&format!("\n{heading}"))).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{text}");
+}
+
+#[test]
+fn what_stands_below_a_help_fits_a_terminal() {
+    for command in command().get_subcommands() {
+        let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in below.lines() {
+            assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+        }
+    }
 }
 
 #[test]
@@ -75,4 +92,21 @@ fn other_commands_keep_their_flags() {
     let Command::Completions(completions) = of(&["wirefall", "completions", "fish"]) else { panic!() };
     assert_eq!(completions.shell, clap_complete::Shell::Fish);
     assert!(matches!(of(&["wirefall", "man"]), Command::Man));
+}
+
+#[test]
+fn of_a_flag_given_twice_the_last_counts_but_no_file_is_left_out_silently() {
+    for command in ["trace", "compare", "regions", "pcap", "attribute"] {
+        for (flag, value) in [("--save", "x.jsonl"), ("--chart", "x.svg")] {
+            let words = ["wirefall", command, "x", flag, value, flag, value];
+            let words = words.iter().filter(|word| command != "regions" || **word != "x");
+            let refused = parse(words.map(OsString::from)).map(|_| ()).unwrap_err();
+            assert_eq!(refused.exit_code(), 2, "{command} {flag}");
+            assert!(refused.to_string().contains("cannot be used multiple times"), "{command} {flag}: {refused}");
+        }
+    }
+    let words = ["wirefall", "compare", "h", "-n", "1", "-n", "2", "-s", "-s", "--format", "csv", "--format", "json"];
+    let Command::Compare(compare) = parse(words.map(OsString::from)).unwrap() else { panic!() };
+    assert_eq!(compare.repetition.requests.as_deref(), Some("2"));
+    assert_eq!(compare.output.format, Some(SummaryFormat::Json));
 }

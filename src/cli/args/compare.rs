@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::{CaptureRule, ChartFile, Color, Verbosity};
+use super::{CaptureRule, Color, Kept, StatusRule, Verbosity};
 use crate::stats::{Settings, Slo};
 use crate::target::{Plan, Repeat};
 
@@ -75,6 +75,8 @@ pub struct Judgement {
     pub settings: Settings,
     /// What may not be exceeded.
     pub slo: Option<Slo>,
+    /// Which statuses fail it.
+    pub status: StatusRule,
 }
 
 /// What becomes of the results.
@@ -82,10 +84,8 @@ pub struct Judgement {
 pub struct CompareOutput {
     /// The form of the summary.
     pub format: SummaryFormat,
-    /// Where each trace is appended to.
-    pub save: Option<PathBuf>,
-    /// The file that a stacked bar for each target is drawn into.
-    pub chart: Option<ChartFile>,
+    /// Where each trace is appended to, and a stacked bar for each target is drawn into.
+    pub kept: Kept,
     /// Whether packets are captured.
     pub capture: CaptureRule,
     /// How much is said on standard error.

@@ -1,4 +1,7 @@
-//! Why arguments mean nothing that could be done. All of these end the program with exit code 2.
+//! Why arguments mean nothing that could be done.
+//!
+//! All of these end the program with exit code 2, except for a file that cannot be read: like any other file that cannot be, it
+//! ends it with 1. What stands in a file that arguments are read from is an argument.
 
 use std::io;
 

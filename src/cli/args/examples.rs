@@ -16,11 +16,11 @@ EXAMPLES
   wirefall --aws-sigv4 aws:amz https://ID.execute-api.us-east-1.amazonaws.com/
   wirefall --resolve example.com:443:192.0.2.1 https://example.com/
   wirefall --chart trace.svg --save traces.jsonl https://example.com/
-  wirefall --targets paths.toml lambda                       a target of a file (see wirefall compare --help)
+  wirefall --targets paths.toml lambda                       a target of a file
   wirefall --slo total=500,wait=200 https://example.com/     exit code 4 where it takes longer
   wirefall --hops --hops-names https://example.com/          and on which hop of the network it went
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
-  wirefall --capture require https://example.com/            times from the wire, or an error that says why not
+  wirefall --capture require https://example.com/            times from the wire, or an error
   wirefall --packets https://example.com/                    and every packet
   wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 
@@ -35,6 +35,7 @@ EXAMPLES
   wirefall compare -n 100 edge=https://example.com/ origin=https://example.org/ --baseline origin
   wirefall compare --targets paths.toml --save run.jsonl     and which layer costs what
   wirefall compare --reuse a=https://a.example/ b=https://b.example/   on warm connections
+  wirefall compare -f https://a.example/ https://b.example/  exit code 22 on status 400 and above
   wirefall compare run.jsonl                                 once more, without a request
   wirefall compare before.jsonl after.jsonl --slo total.p95=500,failures=1% --format markdown
   wirefall compare berlin.jsonl tokyo.jsonl                  saved with --vantage: place by place
@@ -51,7 +52,8 @@ TARGETS FILE
   Also: method, body, resolve = \"HOST:PORT:ADDR\"
 
 EXIT CODES
-  0 done    4 an objective was missed (--slo)    130 Ctrl-C, with a summary of what there is
+  0 done    1 a file cannot be read or written    2 misuse    4 an objective was missed (--slo)
+  22 status (-f)    130 Ctrl-C, with a summary of what there is
   Where no request to a target succeeded, the code of its failure, as with trace";
 
 pub(super) const REGIONS: &str = "\
@@ -60,10 +62,12 @@ EXAMPLES
   wirefall regions --service lambda -n 20 --phases
   wirefall regions --endpoint-template 'https://{region}.api.example.com/health'
   wirefall regions --endpoint-template 'https://{service}.{region}.{dualstack_suffix}/' -6
-  wirefall regions --vantage berlin --save berlin.jsonl      for wirefall compare berlin.jsonl tokyo.jsonl
+  wirefall regions --phases --chart near.svg                 a bar for each region that answers
+  wirefall regions --vantage berlin --save berlin.jsonl      to compare with other places
 
-Each region is asked over a connection of its own each time. One that fails on its first request that counts is not asked
-again.";
+Each region is asked over a connection of its own each time. One that fails on its first request
+that counts is not asked again. Times are in milliseconds. Regions that cannot be reached stand
+below the others, by what failed; --format json has each by itself.";
 
 pub(super) const LAB: &str = "\
 EXAMPLES
@@ -84,17 +88,19 @@ pub(super) const CHART: &str = "\
 EXAMPLES
   wirefall chart waterfall traces.jsonl -o waterfall.svg
   wirefall chart waterfall monday.jsonl friday.jsonl --title 'Before and after' -o week.png
-  wirefall chart stacked paths.jsonl -o paths.png                       a bar for each target
-  wirefall chart stacked berlin.jsonl tokyo.jsonl -o places.png         a panel for each target, a bar for each place
-  wirefall chart stacked attributed.jsonl --by layer -o layers.svg      the waits by layers
-  wirefall chart layers attributed.jsonl -o where.png                   one wait by layers";
+  wirefall chart stacked paths.jsonl -o paths.png                    a bar for each target
+  wirefall chart stacked berlin.jsonl tokyo.jsonl -o places.png      a bar for each place
+  wirefall chart stacked attributed.jsonl --by layer -o layers.svg   the waits by layers
+  wirefall chart layers attributed.jsonl -o where.png                one wait by layers
+
+Traces come from --save or --format jsonl of any command that makes them. Times are in milliseconds.";
 
 pub(super) const ATTRIBUTE: &str = "\
 EXAMPLES
   wirefall --save traces.jsonl https://api.example.com/      requests carry the keys that logs keep
   wirefall attribute traces.jsonl --alb alb.log.gz --xray traces.json
   wirefall attribute traces.jsonl --cloudfront 'logs/*.gz' --apig apig.jsonl --lambda lambda/
-  wirefall attribute traces.jsonl --apig a.log --apig-format '$context.requestId $context.responseLatency'
+  wirefall attribute t.jsonl --apig a --apig-format '$context.requestId $context.responseLatency'
   aws xray batch-get-traces --trace-ids ID… | wirefall attribute traces.jsonl --xray -
   wirefall attribute traces.jsonl --alb logs/ --format markdown
 
@@ -111,8 +117,9 @@ EXAMPLES
   tcpdump -i eth0 -w - tcp or port 53 | wirefall pcap -
   ssh host tcpdump -U -w - port 443 | wirefall pcap - --format jsonl
 
-What TLS encrypts is not read: such requests have the method ?, and their wait lasts from the last byte of the
-client to the first byte of the server that is not a handshake's, a session ticket's or an alert's.";
+What TLS encrypts is not read: such requests have the method ?, and their wait lasts from the last
+byte of the client to the first byte of the server that is not a handshake's, a session ticket's or
+an alert's.";
 
 pub(super) const COMPLETIONS: &str = "\
 EXAMPLES

@@ -39,7 +39,9 @@ pub use flags::{
 };
 pub use hops::{HopNames, HopsWanted};
 pub use inputs::{Inputs, ProcessInputs};
-pub use output::{CaptureRule, ChartFile, Color, Destination, Format, Output, PacketList, StatusRule, Verbosity};
+pub use output::{
+    CaptureRule, ChartFile, Color, Destination, Format, Kept, Output, PacketList, Picture, StatusRule, Verbosity,
+};
 pub use regions::{RegionSurvey, SurveyDepth};
 pub use shell::{completions, man};
 
@@ -57,13 +59,26 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Command, clap::
 
 /// Everything that clap knows about this program's arguments.
 fn command() -> clap::Command {
-    flags::Program::command().mut_subcommands(|command| command.mut_args(value_as_it_is))
+    flags::Program::command().mut_subcommands(|command| command.mut_args(value_as_it_is).mut_args(last_one_counts))
 }
 
 /// As in curl, the word after a flag that takes a value is its value, whatever it begins with.
 fn value_as_it_is(arg: clap::Arg) -> clap::Arg {
     let takes_word = !arg.is_positional() && arg.get_action().takes_values();
     if takes_word { arg.allow_hyphen_values(true) } else { arg }
+}
+
+/// Files of this program's own flags: what should be in one that was named first would be missing without a word.
+const ONCE: [&str; 3] = ["save", "chart", "pcap"];
+
+/// As in curl, of a flag that is given twice the last one counts; of [`ONCE`], a second one is refused.
+fn last_one_counts(arg: clap::Arg) -> clap::Arg {
+    let is_single = !arg.is_positional() && !matches!(arg.get_action(), clap::ArgAction::Append);
+    if !is_single || ONCE.contains(&arg.get_id().as_str()) {
+        return arg;
+    }
+    let itself = arg.get_id().clone();
+    arg.overrides_with(itself)
 }
 
 #[cfg(test)]

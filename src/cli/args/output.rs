@@ -19,10 +19,8 @@ pub struct Output {
     pub body: Destination,
     /// `-D`: where response heads go.
     pub heads: Destination,
-    /// `--save`: traces are appended to this file, a line each.
-    pub save: Option<PathBuf>,
-    /// `--chart`: a waterfall is drawn into this file.
-    pub chart: Option<ChartFile>,
+    /// `--save` and `--chart`.
+    pub kept: Kept,
     /// `--capture`: whether packets are captured.
     pub capture: CaptureRule,
     /// `--packets`: whether traces list their packets.
@@ -37,6 +35,43 @@ pub struct Output {
     pub status: StatusRule,
     /// `--slo`: what may not be exceeded.
     pub slo: Option<Slo>,
+}
+
+impl Output {
+    /// Every file that is written, with its flag.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let [body, heads] = [("-o", &self.body), ("-D", &self.heads)]
+            .map(|(flag, place)| if let Destination::File(path) = place { Some((flag, path.as_path())) } else { None });
+        let pcap = self.pcap.as_deref().map(|path| ("--pcap", path));
+        body.into_iter().chain(heads).chain(self.kept.files()).chain(pcap)
+    }
+}
+
+/// The files that traces are kept in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// `--save`: traces are appended to this file, a line each.
+    pub save: Option<PathBuf>,
+    /// `--chart`: they are drawn into this file.
+    pub picture: Option<Picture>,
+}
+
+impl Kept {
+    /// Each file, with its flag.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let save = self.save.as_deref().map(|path| ("--save", path));
+        let picture = self.picture.as_ref().map(|picture| ("--chart", picture.file.path()));
+        save.into_iter().chain(picture)
+    }
+}
+
+/// A chart that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Where it is written.
+    pub file: ChartFile,
+    /// What stands above it; `None` for what it shows.
+    pub title: Option<String>,
 }
 
 /// The form of printed traces.

@@ -144,8 +144,7 @@ fn a_url_alone_is_a_plan_of_defaults() {
         write_out: None,
         body: Destination::Nowhere,
         heads: Destination::Nowhere,
-        save: None,
-        chart: None,
+        kept: Kept::default(),
         capture: CaptureRule::Auto,
         packets: PacketList::Omit,
         pcap: None,
@@ -169,7 +168,10 @@ fn targets_have_urls_and_names() {
 #[test]
 fn output_is_as_asked() {
     let default = output(&["h"]);
-    let chart: ChartFile = "c.svg".parse().unwrap();
+    let chart = |title: Option<&str>| {
+        let picture = Picture { file: "c.svg".parse().unwrap(), title: title.map(str::to_owned) };
+        Kept { save: None, picture: Some(picture) }
+    };
     for (flags, expect) in [
         (&["--format", "har"][..], Output { format: Some(Format::Har), ..default.clone() }),
         (&["-w", "a"], Output { format: None, write_out: Some("a".into()), ..default.clone() }),
@@ -185,8 +187,12 @@ fn output_is_as_asked() {
         (&["-o", "b"], Output { body: Destination::File("b".into()), ..default.clone() }),
         (&["-D-"], Output { heads: Destination::Stdout, ..default.clone() }),
         (&["-D", "d"], Output { heads: Destination::File("d".into()), ..default.clone() }),
-        (&["--save", "s.jsonl"], Output { save: Some("s.jsonl".into()), ..default.clone() }),
-        (&["--chart", "c.svg"], Output { chart: Some(chart), ..default.clone() }),
+        (
+            &["--save", "s.jsonl"],
+            Output { kept: Kept { save: Some("s.jsonl".into()), picture: None }, ..default.clone() },
+        ),
+        (&["--chart", "c.svg"], Output { kept: chart(None), ..default.clone() }),
+        (&["--chart", "c.svg", "--title", "t"], Output { kept: chart(Some("t")), ..default.clone() }),
         (&["--capture", "auto"], default.clone()),
         (&["--capture", "off"], Output { capture: CaptureRule::Off, ..default.clone() }),
         (&["--capture", "require"], Output { capture: CaptureRule::Require, ..default.clone() }),
@@ -217,7 +223,7 @@ proptest! {
         flag in prop::sample::select(vec![
             "-X", "-H", "-d", "--data-urlencode", "--json", "-A", "-b", "-u", "--aws-sigv4", "--resolve", "--connect-to",
             "--interface", "-x", "--noproxy", "--dns-servers", "--doh-url", "-E", "--tls-max", "-m", "--max-redirs", "-w",
-            "--chart", "-G", "-I",
+            "--chart", "--title", "-G", "-I",
         ]),
         value in any::<String>(),
         target in any::<String>(),

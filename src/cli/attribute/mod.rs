@@ -15,11 +15,11 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::args::{ArgsError, AttributeArgs, Color, Format};
+use super::args::{ArgsError, AttributeArgs, Format, Verbosity};
 use super::console::{self, Console};
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
-use super::outlet::append;
+use super::outlet::{refuse_unwritable, save};
 use super::saved::read_traces;
 use super::{CommandError, drawing};
 use crate::attribute::aws::LogReader;
@@ -27,7 +27,7 @@ use crate::attribute::record::{Record, Where};
 use crate::attribute::wanted::Wanted;
 use crate::attribute::{Tally, attribute};
 use crate::probe::Interrupt;
-use crate::render::chart::{self, ChartOptions};
+use crate::render::chart;
 use crate::render::{attribution, har, json, terminal};
 use crate::trace::Trace;
 use inputs::Input;
@@ -38,10 +38,12 @@ use report::Report;
 use sources::{Source, sources};
 
 pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, CommandError> {
-    if args.silent {
+    let kept = args.output.keep.resolve()?;
+    if args.output.voice.verbosity() == Verbosity::Silent {
         console.be_quiet();
     }
     refuse_to_save_into_input(args)?;
+    refuse_unwritable(kept.files(), console)?;
     let sources = sources(args)?;
     if sources.is_empty() {
         console.complain(
@@ -73,15 +75,12 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     }
     let printed = print(args, &traces, &tally, console);
     ending.wrote(console, printed);
-    if let Some(path) = &args.save {
-        let saved = json::jsonl(&traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
-        ending.wrote(console, saved);
-    }
-    if let Some(file) = &args.chart {
+    ending.wrote(console, save(kept.save.as_deref(), &traces));
+    if let Some(picture) = &kept.picture {
         let drawn = if tally.split == 0 {
             Err(CommandError::NothingSplit { missing: missing(&traces) })
         } else {
-            drawing::write(chart::layers(&traces, &ChartOptions::default()), file)
+            drawing::draw(picture, |options| chart::layers(&traces, options))
         };
         ending.wrote(console, drawn);
     }
@@ -91,7 +90,7 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
 /// A file that had each trace twice, once with its layers and once without, would be of no use to anybody.
 fn refuse_to_save_into_input(args: &AttributeArgs) -> Result<(), CommandError> {
     let place = |path: &Path| path.canonicalize().ok();
-    let saved = args.save.as_deref().and_then(place);
+    let saved = args.output.keep.save.as_deref().and_then(place);
     if saved.is_some() && args.traces.iter().any(|path| place(path) == saved) {
         let reason = "each trace would stand in it twice; save into another file";
         return Err(ArgsError::Conflict { flag: "--save", other: "the file that is read", reason }.into());
@@ -162,10 +161,9 @@ impl Gathered {
 }
 
 fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Console) -> Result<(), CommandError> {
-    let no_color = args.no_color || console.environment().get_os("NO_COLOR").is_some();
-    let style = console.style(if no_color { Color::Never } else { Color::Auto });
+    let style = console.style(args.output.voice.color(console.environment()));
     let summary = || terminal::attribution(traces, tally, &style);
-    let text = match args.format {
+    let text = match args.output.format {
         Format::Pretty => {
             let split: Vec<Trace> = traces.iter().filter(|trace| has_something_to_show(trace)).cloned().collect();
             let shown = &split[..split.len().min(args.rows)];
@@ -184,7 +182,7 @@ fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Co
         Format::Har => har::har(traces),
         Format::Markdown => attribution::markdown(traces, tally),
     };
-    if !matches!(args.format, Format::Pretty | Format::Markdown) {
+    if !matches!(args.output.format, Format::Pretty | Format::Markdown) {
         console.note(&terminal::attribution_counts(tally, &style));
     }
     console::print(text)

@@ -1,5 +1,6 @@
 //! Targets that are asked now: many times each, in an order in which whatever drifts hits all of them alike.
 
+use super::Gathered;
 use crate::capture::Depth;
 use crate::cli::CommandError;
 use crate::cli::args::{CompareOutput, Judgement, Live, PacketList};
@@ -7,10 +8,9 @@ use crate::cli::capture::{self, Wish};
 use crate::cli::console::Console;
 use crate::cli::ending::Ending;
 use crate::cli::measure::{Manner, Purpose, Rounds, Turn, measure};
-use crate::cli::outlet::append;
+use crate::cli::outlet::save;
 use crate::cli::progress::Progress;
 use crate::probe::{Interrupt, Probe};
-use crate::render::json;
 use crate::stats::{Baseline, Settings, grouped};
 use crate::target::{Repeat, Target};
 use crate::trace::{Trace, redact_url};
@@ -41,7 +41,7 @@ pub(super) fn run(
         capture::report_losses(capture, console);
     }
     for (target, own) in plan.targets.iter().zip(&traces) {
-        ending.judge(console, &super::verdict(&name(target), own.iter()));
+        ending.judge(console, &super::verdict(&name(target), own.iter(), judgement.status));
         if live.repeat == Repeat::ColdThenWarm {
             console.note(&reconnections(&name(target), own.iter()));
         }
@@ -51,7 +51,8 @@ pub(super) fn run(
     let baseline = baseline.map_or(Baseline::Absent, |group| Baseline::Target(group.row.name));
     let settings = Settings { seed, ..judgement.settings };
     let in_order: Vec<Trace> = traces.into_iter().flatten().collect();
-    super::conclude(&grouped(&in_order), &baseline, &settings, judgement, output, ending, console)
+    let gathered = Gathered { groups: grouped(&in_order), baseline, settings, introduction: String::new() };
+    super::conclude(&gathered, judgement, output, ending, console)
 }
 
 /// Every trace that counts, for each target as they ended.
@@ -83,14 +84,7 @@ fn ask(
             if purpose == Purpose::WarmUp {
                 return;
             }
-            if let Some(path) = &output.save {
-                let saved =
-                    json::jsonl(&traced.traces).map_err(CommandError::Json).and_then(|text| append(path, &text));
-                if saved.is_err() {
-                    progress.clear(console);
-                }
-                ending.wrote(console, saved);
-            }
+            progress.wrote(save(output.kept.save.as_deref(), &traced.traces), ending, console);
             if let Some(stopped) = traced.stopped {
                 let message = format!("{}: {stopped}", name(&targets[target]));
                 if !said.contains(&message) {

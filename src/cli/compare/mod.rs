@@ -7,14 +7,15 @@ mod saved;
 
 use std::collections::BTreeSet;
 
-use super::args::{CompareArgs, CompareOutput, Comparison, Judgement, ProcessInputs, Verbosity};
+use super::args::{CompareArgs, CompareOutput, Comparison, Judgement, ProcessInputs, StatusRule, Verbosity};
 use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
+use super::outlet::refuse_unwritable;
 use super::verdict::Verdict;
 use super::{CommandError, drawing, exit, summary};
 use crate::probe::Interrupt;
-use crate::render::chart::{self, ChartOptions, StackedOptions};
+use crate::render::chart::{self, StackedOptions};
 use crate::stats::{Baseline, Group, Settings, TargetSummary, summarise};
 use crate::trace::{Trace, TraceId};
 
@@ -23,6 +24,7 @@ pub(super) fn run(args: CompareArgs, console: &mut Console) -> Result<u8, Comman
     if output.verbosity == Verbosity::Silent {
         console.be_quiet();
     }
+    refuse_unwritable(output.kept.files(), console)?;
     let mut ending = Ending::default();
     match comparison {
         Comparison::Live(live) => {
@@ -38,21 +40,30 @@ pub(super) fn run(args: CompareArgs, console: &mut Console) -> Result<u8, Comman
     }
 }
 
+/// What there is to compare.
+struct Gathered<'t> {
+    groups: Vec<Group<'t>>,
+    baseline: Baseline,
+    settings: Settings,
+    /// What is said before the summary, once it is known that there is one.
+    introduction: String,
+}
+
 /// Summarises, prints, judges: what asking and reading end with.
 fn conclude(
-    groups: &[Group<'_>],
-    baseline: &Baseline,
-    settings: &Settings,
+    gathered: &Gathered<'_>,
     judgement: &Judgement,
     output: &CompareOutput,
     ending: &mut Ending,
     console: &mut Console,
 ) -> Result<(), CommandError> {
+    let Gathered { groups, baseline, settings, introduction } = gathered;
     let summary = summarise(groups, baseline, settings)?;
+    console.note(introduction);
     ending.wrote(console, summary::print(&summary, output.format, output.color, console));
-    if let Some(file) = &output.chart {
-        let drawn = chart::stacked(groups, StackedOptions::default(), &ChartOptions::default());
-        ending.wrote(console, drawing::write(drawn, file));
+    if let Some(picture) = &output.kept.picture {
+        let drawn = drawing::draw(picture, |options| chart::stacked(groups, StackedOptions::default(), options));
+        ending.wrote(console, drawn);
     }
     let is_held = |row: &&TargetSummary| match baseline {
         Baseline::Run(before) => row.row.run.as_ref() != Some(before),
@@ -64,12 +75,33 @@ fn conclude(
     Ok(())
 }
 
-/// What it means that no request to a target succeeded: the failure that occurs most, the first of those where several do. A
-/// redirect that was followed is no success: what it led to may be one.
-fn verdict<'t>(name: &str, traces: impl Iterator<Item = &'t Trace> + Clone) -> Verdict {
+/// What becomes of a target: nothing where a request succeeded, unless a status fails it. A redirect that was followed is no
+/// success: what it led to may be one.
+fn verdict<'t>(name: &str, traces: impl Iterator<Item = &'t Trace> + Clone, rule: StatusRule) -> Verdict {
     let led_on: BTreeSet<TraceId> = traces.clone().filter_map(|trace| trace.subject.redirected_from).collect();
+    let last = traces.filter(|trace| !led_on.contains(&trace.subject.trace_id));
+    let without_success = without_success(name, last.clone());
+    match rule {
+        StatusRule::FailFrom400 if without_success.exit_code == 0 => refused(name, last),
+        _ => without_success,
+    }
+}
+
+/// `-f`: what it means that some requests were answered with 400 or above.
+fn refused<'t>(name: &str, traces: impl Iterator<Item = &'t Trace> + Clone) -> Verdict {
+    let statuses = traces.clone().filter_map(|trace| trace.response.as_ref()).map(|response| response.status);
+    let mut refusals = statuses.filter(|status| *status >= 400);
+    let Some(first) = refusals.next() else { return Verdict { exit_code: 0, message: None } };
+    let (count, requests) = (1 + refusals.count(), traces.count());
+    let message =
+        format!("{name}: {count} of {requests} requests were answered with status 400 or above, at first {first} (-f)");
+    Verdict { exit_code: exit::HTTP_STATUS, message: Some(message) }
+}
+
+/// What it means that no request to a target succeeded: the failure that occurs most, the first of those where several do.
+fn without_success<'t>(name: &str, traces: impl Iterator<Item = &'t Trace>) -> Verdict {
     let (mut requests, mut failures) = (0_u64, Vec::<(&'static str, u8, u64)>::new());
-    for trace in traces.filter(|trace| !led_on.contains(&trace.subject.trace_id)) {
+    for trace in traces {
         requests += 1;
         let Some(failure) = trace.failure_name() else { return Verdict { exit_code: 0, message: None } };
         if let Some((_, _, count)) = failures.iter_mut().find(|(known, _, _)| *known == failure) {

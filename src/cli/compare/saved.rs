@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::Gathered;
 use crate::cli::CommandError;
 use crate::cli::args::{CompareOutput, Judgement, RunSource, RunsBy, SavedRun};
 use crate::cli::console::Console;
 use crate::cli::ending::Ending;
 use crate::cli::saved::read_traces;
-use crate::stats::{Baseline, Group, Run, grouped, grouped_by_run};
+use crate::stats::{Baseline, Group, Row, Run, grouped_by_run};
 use crate::trace::Trace;
 
 pub(super) fn run(
@@ -30,27 +31,36 @@ pub(super) fn run(
         }
         runs.push((name.clone(), traces));
     }
-    if let [_] = runs.as_slice() {
-        return by_target(runs, judgement, output, ending, console);
-    }
-    match judgement.by.unwrap_or_else(|| by_default(&runs)) {
-        RunsBy::Vantage => by_target(runs, judgement, output, ending, console),
-        RunsBy::Run => {
-            let views: Vec<Run<'_>> = runs.iter().map(|(name, traces)| Run { name, traces }).collect();
-            let first = views.first().map(|run| run.name.to_owned()).unwrap_or_default();
-            let before = judgement.baseline.clone().unwrap_or(first);
-            console.note(&format!("Each target is compared with itself in {before}\n"));
-            let groups = in_order(grouped_by_run(&views));
-            super::conclude(&groups, &Baseline::Run(before), &judgement.settings, judgement, output, ending, console)
+    let views: Vec<Run<'_>> = runs.iter().map(|(name, traces)| Run { name, traces }).collect();
+    let by = match views.as_slice() {
+        [_] => RunsBy::Vantage,
+        _ => judgement.by.unwrap_or_else(|| by_default(&views)),
+    };
+    let chosen = judgement.baseline.clone();
+    let (groups, baseline, introduction) = match by {
+        RunsBy::Vantage => {
+            let groups = in_order(together(&views), &views);
+            let baseline = chosen.or_else(|| usual_baseline(&groups));
+            let compared = baseline.as_ref().filter(|_| groups.len() > 1);
+            let introduction = compared.map_or(String::new(), |baseline| format!("Compared with {baseline}\n"));
+            (groups, baseline.map_or(Baseline::Absent, Baseline::Target), introduction)
         }
-    }
+        RunsBy::Run => {
+            let groups = in_order(grouped_by_run(&views), &views);
+            let before = chosen.or_else(|| views.first().map(|run| run.name.to_owned())).unwrap_or_default();
+            let introduction = format!("Each target is compared with itself in {before}\n");
+            (groups, Baseline::Run(before), introduction)
+        }
+    };
+    let gathered = Gathered { groups, baseline, settings: judgement.settings, introduction };
+    super::conclude(&gathered, judgement, output, ending, console)
 }
 
 /// Runs of places that differ are compared place by place.
-fn by_default(runs: &[(String, Vec<Trace>)]) -> RunsBy {
+fn by_default(runs: &[Run<'_>]) -> RunsBy {
     let mut known: BTreeSet<&str> = BTreeSet::new();
-    for (_, traces) in runs {
-        let places: Option<BTreeSet<&str>> = traces.iter().map(|trace| trace.subject.vantage.as_deref()).collect();
+    for run in runs {
+        let places: Option<BTreeSet<&str>> = run.traces.iter().map(|trace| trace.subject.vantage.as_deref()).collect();
         match places {
             Some(places) if places.is_disjoint(&known) => known.extend(places),
             _ => return RunsBy::Run,
@@ -59,35 +69,33 @@ fn by_default(runs: &[(String, Vec<Trace>)]) -> RunsBy {
     RunsBy::Vantage
 }
 
-/// The targets of all runs together, each place by itself.
-fn by_target(
-    runs: Vec<(String, Vec<Trace>)>,
-    judgement: &Judgement,
-    output: &CompareOutput,
-    ending: &mut Ending,
-    console: &mut Console,
-) -> Result<(), CommandError> {
-    let traces: Vec<Trace> = runs.into_iter().flat_map(|(_, traces)| traces).collect();
-    let groups = in_order(grouped(&traces));
-    let baseline = judgement.baseline.clone().or_else(|| usual_baseline(&groups));
-    if let Some(baseline) = baseline.as_ref().filter(|_| groups.len() > 1) {
-        console.note(&format!("Compared with {baseline}\n"));
+/// The targets of all runs as if these were one.
+fn together<'t>(runs: &[Run<'t>]) -> Vec<Group<'t>> {
+    let nameless: Vec<Run<'t>> = runs.iter().map(|run| Run { name: "", traces: run.traces }).collect();
+    let mut groups = grouped_by_run(&nameless);
+    for group in &mut groups {
+        group.row.run = None;
     }
-    let baseline = baseline.map_or(Baseline::Absent, Baseline::Target);
-    super::conclude(&groups, &baseline, &judgement.settings, judgement, output, ending, console)
+    groups
 }
 
-/// Place by place, and there by name, each run beside the others: traces are saved in the random order in which they were made.
-fn in_order(mut groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    groups.sort_by(|one, other| {
-        let key = |group: &Group<'_>| (group.row.vantage.clone(), group.row.name.clone());
-        key(one).cmp(&key(other))
+/// Place by place, in the order in which places first occur. At each, the targets of the run that was given first, then those
+/// that only a later one has: by name, for traces are saved in the random order in which they were made. Of one target, each run
+/// stands beside the others.
+fn in_order<'t>(mut groups: Vec<Group<'t>>, runs: &[Run<'_>]) -> Vec<Group<'t>> {
+    let known: Vec<Row> = grouped_by_run(runs).into_iter().map(|group| group.row).collect();
+    groups.sort_by_cached_key(|group| {
+        let is_here = |row: &&Row| row.vantage == group.row.vantage;
+        let place = known.iter().position(|row| is_here(&row));
+        let first = known.iter().filter(is_here).find(|row| row.name == group.row.name);
+        let run = first.and_then(|row| runs.iter().position(|run| row.run.as_deref() == Some(run.name)));
+        (place, run, group.row.name.clone())
     });
     groups
 }
 
-/// The target with the fewest layers, where targets have paths: the others add something to it. Else the first by name: none in
-/// particular, and it is said which.
+/// The target with the fewest layers, where targets have paths: the others add something to it. Else the first
+/// that is listed: none in particular, and it is said which.
 fn usual_baseline(groups: &[Group<'_>]) -> Option<String> {
     let layers = |group: &&Group<'_>| group.path.as_ref().map_or(usize::MAX, |path| path.layers().count());
     groups.iter().filter(|group| group.row.redirects == 0).min_by_key(layers).map(|group| group.row.name.clone())

@@ -3,7 +3,6 @@
 //! Invariant: of the forms that print as it comes nothing is kept, and of the table no more than the flows that it may show.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use super::filter::{Candidate, Filter};
 use super::notes::{Lost, Sides};
@@ -11,7 +10,7 @@ use super::report::Ended;
 use super::slowest::Slowest;
 use super::told::{Told, host};
 use crate::cli::CommandError;
-use crate::cli::args::{ChartFile, Format, PcapArgs};
+use crate::cli::args::{ArgsError, Format, Kept, PcapArgs};
 use crate::cli::console::{self, Console};
 use crate::cli::ending::Ending;
 use crate::cli::outlet::append;
@@ -37,25 +36,25 @@ pub(super) struct Wanted {
     all: bool,
     pub(super) rows: usize,
     pub(super) format: Format,
-    save: Option<PathBuf>,
-    pub(super) chart: Option<ChartFile>,
+    pub(super) kept: Kept,
     secrets: Secrets,
     vantage: Option<String>,
 }
 
-impl From<&PcapArgs> for Wanted {
-    fn from(args: &PcapArgs) -> Self {
-        Self {
+impl TryFrom<&PcapArgs> for Wanted {
+    type Error = ArgsError;
+
+    fn try_from(args: &PcapArgs) -> Result<Self, ArgsError> {
+        Ok(Self {
             filter: args.filter.clone(),
             flow: args.flow,
             all: args.all,
             rows: usize::try_from(args.rows).unwrap_or(usize::MAX),
-            format: args.format,
-            save: args.save.clone(),
-            chart: args.chart.clone(),
-            secrets: if args.show_secrets { Secrets::Show } else { Secrets::Redact },
-            vantage: args.vantage.clone(),
-        }
+            format: args.output.format,
+            kept: args.output.keep.resolve()?,
+            secrets: args.subject.secrets(),
+            vantage: args.subject.vantage.clone(),
+        })
     }
 }
 
@@ -245,7 +244,7 @@ impl Gather {
         if !self.out.is_empty() {
             ending.wrote(console, console::print(std::mem::take(&mut self.out)));
         }
-        if let Some(path) = self.wanted.save.as_ref().filter(|_| !self.saved.is_empty()) {
+        if let Some(path) = self.wanted.kept.save.as_ref().filter(|_| !self.saved.is_empty()) {
             ending.wrote(console, append(path, &std::mem::take(&mut self.saved)));
         }
     }
@@ -258,7 +257,7 @@ impl Gather {
 
     /// Every trace is wanted: as it comes, or all of them at the end.
     pub(super) fn keeps_all(&self) -> bool {
-        self.wanted.format != Format::Pretty || self.shows_requests() || self.wanted.save.is_some()
+        self.wanted.format != Format::Pretty || self.shows_requests() || self.wanted.kept.save.is_some()
     }
 
     /// Requests are to be shown one by one.
@@ -267,7 +266,7 @@ impl Gather {
     }
 
     fn has_table(&self) -> bool {
-        self.wanted.format == Format::Pretty || self.wanted.chart.is_some()
+        self.wanted.format == Format::Pretty || self.wanted.kept.picture.is_some()
     }
 
     /// Whether no other flow has been shown, and this one has few exchanges.
@@ -308,13 +307,13 @@ impl Gather {
 
     /// A trace that everybody is to have.
     fn take(&mut self, trace: Trace) {
-        if self.wanted.save.is_some() || self.wanted.format == Format::Jsonl {
+        if self.wanted.kept.save.is_some() || self.wanted.format == Format::Jsonl {
             match json::jsonl(std::slice::from_ref(&trace)) {
                 Ok(line) => {
                     if self.wanted.format == Format::Jsonl {
                         self.out.push_str(&line);
                     }
-                    if self.wanted.save.is_some() {
+                    if self.wanted.kept.save.is_some() {
                         self.saved.push_str(&line);
                     }
                 }

@@ -18,10 +18,11 @@ use std::path::Path;
 pub use filter::{Candidate, Filter, FilterError};
 
 use super::CommandError;
-use super::args::{Color, PcapArgs};
+use super::args::{PcapArgs, Verbosity};
 use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
+use super::outlet::refuse_unwritable;
 use crate::flow::table::{Rules, Sight, Table};
 use crate::packet::file::{Batch, CaptureFileError};
 use crate::packet::{Undecodable, decode};
@@ -33,18 +34,19 @@ use progress::Progress;
 use source::Source;
 
 pub(super) fn run(args: &PcapArgs, console: &mut Console) -> Result<u8, CommandError> {
-    if args.silent {
+    let wanted = Wanted::try_from(args)?;
+    if args.output.voice.verbosity() == Verbosity::Silent {
         console.be_quiet();
     }
+    refuse_unwritable(wanted.kept.files(), console)?;
     let interrupt = catch_interrupts()?;
-    let no_color = args.no_color || console.environment().get_os("NO_COLOR").is_some();
     let rules = Rules {
         most_flows: usize::try_from(args.max_flows).unwrap_or(usize::MAX),
         side: args.side.side(),
         ..Rules::default()
     };
-    let style = console.style(if no_color { Color::Never } else { Color::Auto });
-    let mut gather = Gather::new(Wanted::from(args), style);
+    let style = console.style(args.output.voice.color(console.environment()));
+    let mut gather = Gather::new(wanted, style);
     let mut reading =
         Reading { table: Table::new(rules), interrupt: &interrupt, latest: None, strange: Strange::default() };
     let mut ending = Ending::default();

@@ -12,7 +12,7 @@ use crate::cli::ending::Ending;
 use crate::cli::{CommandError, drawing};
 use crate::flow::Four;
 use crate::flow::table::Tally;
-use crate::render::chart::{self, ChartOptions};
+use crate::render::chart;
 use crate::render::terminal::{FlowRow, flow_table, waterfall};
 use crate::render::{har, json, markdown};
 use crate::time::{Nanos, Realtime, Timestamp};
@@ -59,7 +59,7 @@ impl Gather {
         let rows = std::mem::replace(&mut self.slowest, Slowest::new(0)).into_rows();
         let printed = self.print(&rows);
         ending.wrote(console, printed);
-        if let Some(file) = &self.wanted.chart {
+        if let Some(picture) = &self.wanted.kept.picture {
             let few = self.wanted.format == Format::Pretty || self.traces.len() <= self.wanted.rows;
             let mut traces: Vec<Trace> = if few && !self.traces.is_empty() {
                 self.traces.clone()
@@ -74,7 +74,7 @@ impl Gather {
                 let more = if is_full { "--rows N shows more" } else { "of each flow the slowest; --all shows all" };
                 console.note(&format!("the chart shows {drawn} of {all} requests: {more}\n"));
             }
-            ending.wrote(console, drawing::write(chart::waterfall(&traces, &ChartOptions::default()), file));
+            ending.wrote(console, drawing::draw(picture, |options| chart::waterfall(&traces, options)));
         }
         for note in notes(tally, strange, self.lost, &self.sides) {
             console.note(&format!("{note}\n"));

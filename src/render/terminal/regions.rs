@@ -2,16 +2,45 @@
 
 use super::Style;
 use super::line::{Line, Paint, clip_middle, columns};
-use crate::render::regions::{Found, RegionColumns, RegionRow};
+use crate::render::regions::{Found, RegionColumns, RegionRow, Unreached, unreached};
 
 /// Blanks between columns.
 const GAP: usize = 2;
+/// Blanks before the further lines of a list.
+const INDENT: usize = 2;
 /// Descriptions are left out where there is less room for them than this.
 const LEAST_DESCRIPTION: usize = 8;
 
-/// The table: where the time to connect is known, the regions are numbered; what is wrong with the others stands beside them.
+/// The table: regions of which the time to connect is known, numbered. The others stand below it, by what is wrong with them.
 #[must_use]
 pub fn regions(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> String {
+    let reached: Vec<RegionRow> =
+        rows.iter().filter(|row| matches!(row.found, Found::Reached { .. })).cloned().collect();
+    let mut out = if reached.is_empty() { String::new() } else { table(&reached, shown, style) };
+    for unreached in unreached(rows) {
+        list(&unreached, style, &mut out);
+    }
+    out
+}
+
+/// `27 regions: dns.nxdomain: af-south-1, …`, on as many lines as that takes.
+fn list(unreached: &Unreached<'_>, style: &Style, out: &mut String) {
+    let mut line = Line::new(*style).with(Paint::Bad, unreached.head()).with(Paint::Plain, ":");
+    let last = unreached.regions.len().saturating_sub(1);
+    for (index, region) in unreached.regions.iter().enumerate() {
+        let piece = format!("{region}{}", if index == last { "" } else { "," });
+        if line.columns() + 1 + columns(&piece) > style.width {
+            std::mem::replace(&mut line, Line::new(*style).with(Paint::Plain, " ".repeat(INDENT))).write_to(out);
+        } else {
+            line.add(Paint::Plain, " ");
+        }
+        line.add(Paint::Plain, piece);
+    }
+    line.write_to(out);
+}
+
+/// Of regions that were all reached.
+fn table(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> String {
     let heads = shown.heads(rows);
     let cells: Vec<Vec<String>> = rows
         .iter()
@@ -49,7 +78,7 @@ pub fn regions(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> Strin
     let mut out = String::new();
     header.write_to(&mut out);
     for (index, (row, cells)) in rows.iter().zip(&cells).enumerate() {
-        let number = if cells.is_empty() { String::new() } else { (index + 1).to_string() };
+        let number = index + 1;
         let mut line =
             Line::new(*style).with(Paint::Dim, format!("{number:>numbers$} ")).with(Paint::Strong, &row.name);
         line = line.pad_to(numbers + 1 + names + GAP);
@@ -60,12 +89,8 @@ pub fn regions(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> Strin
         for (cell, width) in cells.iter().zip(&widths) {
             line.add(Paint::Plain, format!("{cell:>width$}"));
         }
-        match &row.found {
-            Found::Reached { failure: Some(failure), .. } => line.add(Paint::Bad, format!("  {failure}")),
-            Found::Reached { failure: None, .. } => {}
-            Found::Failed { code, message } => line.add(Paint::Bad, format!("  {code}: {message}")),
-            Found::NoEndpoint => line.add(Paint::Dim, "  no endpoint"),
-            Found::NotAsked => line.add(Paint::Dim, "  not asked"),
+        if let Found::Reached { failure: Some(failure), .. } = &row.found {
+            line.add(Paint::Bad, format!("  {failure}"));
         }
         line.write_to(&mut out);
     }
@@ -87,12 +112,13 @@ mod tests {
         assert_eq!(
             table(90, RegionColumns::Connect),
             "\
-ms                                       connect      min      max  of
-1 us-east-1  US East (N. Virginia)        16.000   16.000   17.000   3
-2 sa-east-1  South America (Sao Paulo)   120.000  120.000  120.000   1  tls.timeout
-  eu-west-1  Europe (Ireland)            dns.nxdomain: no such name
-  me-west-1  Middle East (Saudi Arabia)  no endpoint
-  us-west-2  US West (Oregon)            not asked
+ms                                      connect      min      max  of
+1 us-east-1  US East (N. Virginia)       16.000   16.000   17.000   3
+2 sa-east-1  South America (Sao Paulo)  120.000  120.000  120.000   1  tls.timeout
+2 regions: dns.nxdomain (no such name): eu-west-1, eu-west-2
+1 region: connect.refused (nobody listens): eu-west-3
+1 region: not asked: us-west-2
+1 region: no endpoint: me-west-1
 "
         );
         assert_eq!(
@@ -101,9 +127,12 @@ ms                                       connect      min      max  of
 ms             connect   total
 1 us-east-1     16.000  61.000
 2 sa-east-1    120.000       -  tls.timeout
-  eu-west-1    dns.nxdomain: no such name
-  me-west-1    no endpoint
-  us-west-2    not asked
+2 regions: dns.nxdomain (no such name):
+  eu-west-1, eu-west-2
+1 region: connect.refused (nobody listens):
+  eu-west-3
+1 region: not asked: us-west-2
+1 region: no endpoint: me-west-1
 "
         );
     }

@@ -60,30 +60,35 @@ fn check(lines: &str, key: &str, problem: &str) {
     assert_eq!(error.to_string(), format!("t.toml:4: target.{key}: {problem}"), "{lines}");
 }
 
+/// What a target says wrongly; the key that is named for it; what is said of it.
+const WRONG: &str = r#"
+metod = 1                 : metod       : expected one of KEYS (perhaps method), got this key
+retries = 1               : retries     : expected one of KEYS, got this key
+method = 1                : method      : expected a method such as PUT, got 1
+method = "A B"            : method      : expected a method such as PUT, got "A B"
+headers = "X"             : headers     : expected { Name = "value" } or a list of "Name: value", got "X"
+headers = ["X"]           : headers     : expected "Name: value", "Name:" or "Name;", got "X"
+headers = [1]             : headers     : expected "Name: value", got 1
+headers = { X-A = 1 }     : headers.X-A : expected a text, got 1
+headers = { "X A" = "1" } : headers.X A : expected a field name of letters, digits and any of !#$%&'*+-.^_`|~, got "X A"
+body = 1.5                : body        : expected a text, got 1.5
+path = "ec2"              : path        : expected a list of layers such as ["apig", "lambda"], got "ec2"
+path = [1]                : path        : expected a list of layers such as ["apig", "lambda"], got 1
+baseline = "yes"          : baseline    : expected true or false, got "yes"
+tags = ["a"]              : tags        : expected a table such as { region = "us-east-1" }, got a list
+tags = { vpc = 1 }        : tags.vpc    : expected a text, got 1
+resolve = {}              : resolve     : expected "HOST:PORT:ADDR" or a list of them, got a table
+resolve = "h:1"           : resolve     : expected HOST:PORT:ADDR[,ADDR]…, got "h:1"
+"#;
+
 #[test]
 fn what_a_target_says_wrongly_is_named_with_file_line_and_key() {
     let keys = "name, url, method, headers, body, path, baseline, tags, resolve, expect_status";
-    check("metod = 1", "metod", &format!("expected one of {keys} (perhaps method), got this key"));
-    check("retries = 1", "retries", &format!("expected one of {keys}, got this key"));
-    check("method = 1", "method", "expected a method such as PUT, got 1");
-    check("method = \"A B\"", "method", "expected a method such as PUT, got \"A B\"");
-    check("headers = \"X\"", "headers", "expected { Name = \"value\" } or a list of \"Name: value\", got \"X\"");
-    check("headers = [\"X\"]", "headers", "expected \"Name: value\", \"Name:\" or \"Name;\", got \"X\"");
-    check("headers = [1]", "headers", "expected \"Name: value\", got 1");
-    check("headers = { X-A = 1 }", "headers.X-A", "expected a text, got 1");
-    check(
-        "headers = { \"X A\" = \"1\" }",
-        "headers.X A",
-        "expected a field name of letters, digits and any of !#$%&'*+-.^_`|~, got \"X A\"",
-    );
-    check("body = 1.5", "body", "expected a text, got 1.5");
-    check("path = \"ec2\"", "path", "expected a list of layers such as [\"apig\", \"lambda\"], got \"ec2\"");
-    check("path = [1]", "path", "expected a list of layers such as [\"apig\", \"lambda\"], got 1");
-    check("baseline = \"yes\"", "baseline", "expected true or false, got \"yes\"");
-    check("tags = [\"a\"]", "tags", "expected a table such as { region = \"us-east-1\" }, got a list");
-    check("tags = { vpc = 1 }", "tags.vpc", "expected a text, got 1");
-    check("resolve = {}", "resolve", "expected \"HOST:PORT:ADDR\" or a list of them, got a table");
-    check("resolve = \"h:1\"", "resolve", "expected HOST:PORT:ADDR[,ADDR]…, got \"h:1\"");
+    for row in WRONG.trim().lines() {
+        let mut cells = row.splitn(3, " : ").map(str::trim);
+        let mut cell = || cells.next().unwrap_or_else(|| panic!("three cells: {row}"));
+        check(cell(), cell(), &cell().replace("KEYS", keys));
+    }
     for status in ["99", "600", "-1", "99999999999999999999", "\"ok\""] {
         let problem = format!("expected a status from 100 to 599, got {status}");
         check(&format!("expect_status = {status}"), "expect_status", &problem);

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ReadOutputArgs;
 use crate::attribute::aws::{AccessFormat, Columns};
-use crate::cli::args::{ChartFile, Format};
 
 /// `wirefall attribute`.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("format", |arg| arg.help(FORMAT)), mut_arg("save", |arg| arg.help(SAVE)))]
+#[command(mut_arg("chart", |arg| arg.help(CHART)))]
 pub struct AttributeArgs {
     /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
     #[arg(value_name = "TRACES.jsonl", required = true)]
@@ -16,25 +18,21 @@ pub struct AttributeArgs {
     /// What the layers wrote down.
     #[command(flatten)]
     pub evidence: EvidenceArgs,
-    /// Show at most this many requests one by one
+    /// With pretty, show at most this many requests one by one
     #[arg(long, value_name = "N", default_value = "10", help_heading = "Output")]
     pub rows: usize,
-    /// Print traces in this form, csv with a row for each layer, markdown with the medians of layers
-    #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
-    pub format: Format,
-    /// Append traces with their layers to this file, a JSON document a line
-    #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
-    pub save: Option<PathBuf>,
-    /// Draw the layers of requests into this file
-    #[arg(long, value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>, help_heading = "Output")]
-    pub chart: Option<ChartFile>,
-    /// Say nothing on standard error
-    #[arg(short = 's', long, help_heading = "Output")]
-    pub silent: bool,
-    /// Use no colours, as with NO_COLOR
-    #[arg(long, help_heading = "Output")]
-    pub no_color: bool,
+    /// What becomes of traces and their layers.
+    #[command(flatten)]
+    pub output: ReadOutputArgs,
 }
+
+const FORMAT: &str = "Print traces in this form: pretty request by request and as a summary, csv as a row for each layer, \
+                      markdown as a table of the medians of layers, the others with their layers in each trace";
+
+const SAVE: &str =
+    "Append traces with their layers to this file, a JSON document a line, for wirefall chart layers and stacked";
+
+const CHART: &str = "Draw the waits of requests by layers, a row for each layer, into this file";
 
 /// Each a file, a folder with all that is in it, or a pattern with * ? [] **; plain or compressed with gzip; - for standard input.
 #[derive(Args, Clone, Debug, Default)]
@@ -63,7 +61,7 @@ pub struct EvidenceArgs {
     /// Real-time logs of CloudFront
     #[arg(long, value_name = "FILE")]
     pub cloudfront_realtime: Vec<String>,
-    /// The fields of the real-time logs, in order, separated by commas
+    /// The fields of the real-time logs, in their order, separated by commas [default: all fields, in the order of AWS]
     #[arg(long, value_name = "LIST", value_parser = Columns::parse)]
     pub cloudfront_fields: Option<Columns>,
     /// Access logs of API Gateway: JSON, a document a line, unless --apig-format says otherwise

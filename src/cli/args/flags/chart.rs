@@ -11,25 +11,25 @@ use crate::render::chart::{Order, PartsOf, Statistic};
 /// `wirefall chart`.
 #[derive(Args, Clone, Debug)]
 pub struct ChartArgs {
-    /// What to draw
+    /// What to draw: waterfall, each request on one time axis; stacked, a bar for each target or place; layers, waits by layers
     #[arg(value_name = "KIND")]
     pub kind: ChartKind,
     /// Saved traces, a JSON document a line (--save, --format jsonl); - for standard input
     #[arg(value_name = "INPUT.jsonl", required = true)]
     pub inputs: Vec<PathBuf>,
     /// Draw into this file; its name ends in .png or .svg
-    #[arg(short = 'o', long, value_name = "FILE", value_parser = str::parse::<ChartFile>)]
+    #[arg(short = 'o', long, id = "chart", value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>)]
     pub output: ChartFile,
-    /// Write this above the chart
+    /// Write this above the chart [default: what the chart shows]
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// Stacked: how the requests of a target become one bar
+    /// With stacked: how the requests of a target become one bar
     #[arg(long, value_name = "WORD", default_value = "median")]
     pub statistic: Statistic,
-    /// Stacked: what bars are made of
+    /// With stacked: what bars are made of
     #[arg(long, value_name = "WORD", default_value = "phase")]
     pub by: PartsOf,
-    /// Stacked: which bar comes first
+    /// With stacked: which bar comes first
     #[arg(long, value_name = "WORD", default_value = "shortest")]
     pub order: Order,
 }

@@ -1,10 +1,8 @@
 //! Flags of `wirefall compare`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{ClientArgs, TargetArgs};
+use super::{ClientArgs, KeepArgs, SubjectArgs, TargetArgs, VoiceArgs};
 use crate::cli::args::{CaptureRule, RunsBy, SummaryFormat};
 
 /// `wirefall compare`.
@@ -57,55 +55,57 @@ pub struct RepetitionArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Comparison")]
 pub struct ComparisonArgs {
-    /// Compare with this target [default: the one with baseline = true in the file of --targets, else the first]; of saved runs
-    /// that are compared with each other, with this one [default: the first]
+    /// Compare the others with this target [default: the one with baseline = true in the file of --targets, else the first; of
+    /// saved ones, the one with the fewest layers in its path, else the first], or, where saved runs are compared with each
+    /// other, with this run [default: the first]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
     /// Compare several saved runs target by target (run), or the targets of all of them place by place (vantage) [default:
     /// vantage where each run has a --vantage of its own, else run]
     #[arg(long, value_name = "WHAT")]
     pub by: Option<RunsBy>,
-    /// Give intervals that hold the true difference this often [default: 0.95]
+    /// Give intervals that hold the true difference with this probability, above 0.5 and below 1 [default: 0.95]
     #[arg(long, value_name = "SHARE")]
     pub confidence: Option<String>,
-    /// Call differences up to this size the same: 5%, 2ms, or spread, what the requests to one target differ among themselves
-    /// [default: spread]
+    /// Call differences of medians up to this size the same: a share such as 5%, a time such as 2ms, or spread, what the
+    /// requests to one target differ among themselves [default: spread]
     #[arg(long, value_name = "SIZE")]
     pub same_within: Option<String>,
-    /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], such as total=500,wait.p95=200. A measure is
-    /// a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures count by failures=COUNT or
+    /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], in milliseconds, such as
+    /// total=500,wait.p95=200. A measure is a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures count by failures=COUNT or
     /// failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the baseline is not held to it
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
+    /// Fail with exit code 22 where any request that counts is answered with status 400 or above
+    #[arg(short = 'f', long)]
+    pub fail: bool,
 }
+
+const SAVE: &str = "Append each trace to this file as it ends, a JSON document a line; wirefall compare, chart and attribute \
+                    read it";
+
+const CHART: &str =
+    "Draw a stacked bar of medians, a colour for each phase, for each target, or place by place, into this file";
 
 /// What becomes of the results.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
+#[command(mut_arg("save", |arg| arg.help(SAVE)), mut_arg("chart", |arg| arg.help(CHART)))]
 pub struct SummaryArgs {
     /// Print the summary in this form [default: pretty]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<SummaryFormat>,
-    /// Append each trace to this file as it ends, a JSON document a line
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub save: Option<PathBuf>,
-    /// Draw a stacked bar for each target, or place by place, into this file
-    #[arg(long, value_name = "FILE.png|svg")]
-    pub chart: Option<String>,
+    /// Where traces are kept.
+    #[command(flatten)]
+    pub keep: KeepArgs,
     /// Capture this program's own packets, for times from the wire and to see losses: where it may (auto), never (off), or
     /// fail where it may not (require) [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub capture: Option<CaptureRule>,
-    /// Say nothing on standard error
-    #[arg(short = 's', long)]
-    pub silent: bool,
-    /// Use no colours, as with NO_COLOR
-    #[arg(long)]
-    pub no_color: bool,
-    /// Leave credentials in traces
-    #[arg(long)]
-    pub show_secrets: bool,
-    /// Call the place of measurement this
-    #[arg(long, value_name = "NAME")]
-    pub vantage: Option<String>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
+    /// What traces say of themselves.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
 }

@@ -20,6 +20,7 @@ mod chart;
 mod client;
 mod compare;
 mod hops;
+mod keep;
 mod network;
 mod output;
 mod pcap;
@@ -33,6 +34,7 @@ pub use chart::{ChartArgs, ChartKind};
 pub use client::ClientArgs;
 pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
+pub use keep::{KeepArgs, ReadOutputArgs, SubjectArgs, VoiceArgs};
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};
@@ -48,7 +50,7 @@ pub use target::TargetArgs;
 /// Words that name no command belong to `trace`: `wirefall URL` is `wirefall trace URL`.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wirefall", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(args_override_self = true, disable_help_subcommand = false, after_help = examples::PROGRAM)]
+#[command(disable_help_subcommand = false, after_help = examples::PROGRAM)]
 pub(super) struct Program {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -80,7 +82,7 @@ pub enum Command {
     Pcap(Box<PcapArgs>),
     /// Draw traces that were saved
     #[command(after_help = examples::CHART)]
-    Chart(ChartArgs),
+    Chart(Box<ChartArgs>),
     /// Print completions for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -91,6 +93,7 @@ pub enum Command {
 
 /// `wirefall trace`.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("targets", |arg| arg.required_unless_present("targets_file")))]
 pub struct TraceArgs {
     /// What to ask.
     #[command(flatten)]

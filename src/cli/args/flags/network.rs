@@ -45,7 +45,7 @@ pub struct ConnectionArgs {
     /// Reach these hosts without a proxy, in place of NO_PROXY: names, addresses, CIDR blocks; * alone for all
     #[arg(long, value_name = "HOST[,HOST]…")]
     pub noproxy: Option<String>,
-    /// Give an attempt this long before the next address is tried as well [default: 200]
+    /// Give an attempt this many milliseconds before the next address is tried as well [default: 200]
     #[arg(long, value_name = "MS")]
     pub happy_eyeballs_timeout_ms: Option<String>,
     /// Send a second request on the same connection, as a trace of its own
@@ -109,10 +109,10 @@ pub struct HttpArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Give a request this long in all; 0 for any time [default: 300]
+    /// Give a request this many seconds in all, such as 10 or 0.5; 0 for any time [default: 300]
     #[arg(short = 'm', long, value_name = "SECONDS")]
     pub max_time: Option<String>,
-    /// Give dns, connect and tls this long together [default: 30]
+    /// Give dns, connect and tls this many seconds together; 0 for any time [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub connect_timeout: Option<String>,
 }

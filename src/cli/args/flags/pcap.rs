@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::{ChartFile, Format};
+use super::{ReadOutputArgs, SubjectArgs};
 use crate::cli::pcap::Filter;
 use crate::event::Side;
 
 /// `wirefall pcap`.
 #[derive(Args, Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "raw flags")]
 pub struct PcapArgs {
     /// Captures: pcap or pcapng, also compressed with gzip or zstd; - for standard input. Several are read one behind the other
     #[arg(value_name = "FILE", required = true)]
@@ -33,27 +32,12 @@ pub struct PcapArgs {
     /// Show at most this many flows, requests and bars
     #[arg(long, value_name = "N", default_value = "25", value_parser = clap::value_parser!(u32).range(1..))]
     pub rows: u32,
-    /// Print traces in this form
-    #[arg(long, value_name = "FORMAT", default_value = "pretty", help_heading = "Output")]
-    pub format: Format,
-    /// Append traces to this file, a JSON document a line
-    #[arg(long, value_name = "FILE.jsonl", help_heading = "Output")]
-    pub save: Option<PathBuf>,
-    /// Draw a waterfall into this file
-    #[arg(long, value_name = "FILE.png|svg", value_parser = str::parse::<ChartFile>, help_heading = "Output")]
-    pub chart: Option<ChartFile>,
-    /// Say nothing on standard error
-    #[arg(short = 's', long, help_heading = "Output")]
-    pub silent: bool,
-    /// Use no colours, as with NO_COLOR
-    #[arg(long, help_heading = "Output")]
-    pub no_color: bool,
-    /// Leave credentials in traces
-    #[arg(long, help_heading = "Output")]
-    pub show_secrets: bool,
-    /// Call the place of measurement this
-    #[arg(long, value_name = "NAME", help_heading = "Output")]
-    pub vantage: Option<String>,
+    /// What becomes of traces.
+    #[command(flatten)]
+    pub output: ReadOutputArgs,
+    /// What traces say of themselves.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
 }
 
 /// At which end packets were captured.

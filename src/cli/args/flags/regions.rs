@@ -9,8 +9,9 @@ use super::{ClientArgs, SummaryArgs};
 #[command(mut_arg("reuse", |arg| arg.hide(true)), mut_arg("location", |arg| arg.hide(true)))]
 #[command(mut_arg("unix_socket", |arg| arg.hide(true)), mut_arg("proxy", |arg| arg.help(PROXY)))]
 #[command(mut_arg("max_redirs", |arg| arg.hide(true)), mut_arg("connect_timeout", |arg| arg.help(CONNECT_TIMEOUT)))]
+#[command(mut_arg("chart", |arg| arg.help(CHART)))]
 pub struct RegionsArgs {
-    /// Ask the endpoints of this service [default: dynamodb]
+    /// Ask the endpoints of this service, by its name in host names, such as lambda or s3 [default: dynamodb]
     #[arg(long, value_name = "NAME", help_heading = "Regions")]
     pub service: Option<String>,
     /// Ask this URL in each region, with {region}, {service}, {dns_suffix} and {dualstack_suffix} filled in; all regions are
@@ -20,7 +21,7 @@ pub struct RegionsArgs {
     /// Ask the regions of this partition, such as aws-cn or aws-us-gov [default: aws]
     #[arg(long, value_name = "NAME", help_heading = "Regions")]
     pub partition: Option<String>,
-    /// Show all phases, not connect alone
+    /// Show the medians of all phases, in milliseconds, not the time to connect alone
     #[arg(long, help_heading = "Regions")]
     pub phases: bool,
     /// Make this many requests to each region that count, after one that does not [default: 5]
@@ -40,4 +41,7 @@ pub struct RegionsArgs {
 const PROXY: &str = "With \"\", ask directly in spite of the variables http_proxy, https_proxy and all_proxy; through a proxy, all \
                      regions would be as far as the proxy";
 
-const CONNECT_TIMEOUT: &str = "Give dns, connect and tls this long together [default: 5]";
+const CHART: &str = "Draw a stacked bar of medians, a colour for each phase, for each region into this file; those without a \
+                     complete request are left out, and counted";
+
+const CONNECT_TIMEOUT: &str = "Give dns, connect and tls this many seconds together; 0 for any time [default: 5]";

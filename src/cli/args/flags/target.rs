@@ -9,7 +9,7 @@ use clap::Args;
 pub struct TargetArgs {
     /// What to ask: a URL, NAME=URL to show it under a name, or a name in the file of --targets. Without a scheme, http:// is
     /// meant
-    #[arg(value_name = "TARGET", required_unless_present = "targets_file")]
+    #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Take targets from this file, all of them where no TARGET is named. Flags count for every target, and beat the file
     #[arg(long = "targets", id = "targets_file", value_name = "FILE.toml", help_heading = "Request")]

@@ -4,14 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::targets::Chosen;
-use super::{color, number};
+use super::{number, output};
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
 use crate::cli::args::flags::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
-use crate::cli::args::{
-    CompareOutput, Comparison, Environment, Inputs, Judgement, Live, RunSource, SavedRun, Verbosity,
-};
+use crate::cli::args::{CompareOutput, Comparison, Environment, Inputs, Judgement, Live, RunSource, SavedRun};
 use crate::stats::{Confidence, Settings};
-use crate::target::{Location, Plan, Repeat, Secrets, Target};
+use crate::target::{Location, Plan, Repeat, Target};
 
 /// Requests to each target where nobody says how many: enough for a p95, and for most medians to be told apart.
 const REQUESTS: usize = 30;
@@ -19,6 +17,10 @@ const REQUESTS: usize = 30;
 const SAVED: &str = ".jsonl";
 /// A run that is read from standard input, as a word.
 const STDIN: &str = "-";
+
+/// What there is to compare, for people who named nothing.
+const SOMETHING: &str = "something to compare: TARGET… (each a URL or NAME=URL), --targets FILE.toml, or saved runs \
+                         (FILE.jsonl …, made by --save); examples are in wirefall compare --help";
 
 impl CompareArgs {
     /// What to compare, how to judge it, and what becomes of the results.
@@ -30,6 +32,9 @@ impl CompareArgs {
         let judgement = self.comparison.resolve(self.repetition.seed.as_deref())?;
         let output = self.output.resolve(environment)?;
         let saved: Vec<Option<SavedRun>> = self.targets.targets.iter().map(|word| saved_run(word)).collect();
+        if saved.is_empty() && self.targets.file.is_none() {
+            return Err(ArgsError::Needs { flag: "compare", needed: SOMETHING });
+        }
         if !saved.is_empty() && saved.iter().all(Option::is_some) {
             self.refuse_what_is_for_live()?;
             return Ok((
@@ -73,8 +78,8 @@ impl CompareArgs {
             },
         };
         let plan = Plan {
-            vantage: self.output.vantage.clone(),
-            secrets: if self.output.show_secrets { Secrets::Show } else { Secrets::Redact },
+            vantage: self.output.subject.vantage.clone(),
+            secrets: self.output.subject.secrets(),
             ..self.client.plan(targets, environment)?
         };
         Ok(Live {
@@ -91,16 +96,17 @@ impl CompareArgs {
     /// Flags that would do nothing for saved runs are not ignored silently.
     fn refuse_what_is_for_live(&self) -> Result<(), ArgsError> {
         let RepetitionArgs { requests, warmup, concurrency, seed: _ } = &self.repetition;
-        let SummaryArgs { save, capture, vantage, .. } = &self.output;
+        let SummaryArgs { keep, capture, subject, .. } = &self.output;
         let given = [
             ("--targets", self.targets.file.is_some()),
             ("-n", requests.is_some()),
             ("--warmup", warmup.is_some()),
             ("-c", concurrency.is_some()),
             ("--reuse", self.client.connection.reuse),
-            ("--save", save.is_some()),
+            ("--save", keep.save.is_some()),
             ("--capture", capture.is_some()),
-            ("--vantage", vantage.is_some()),
+            ("--vantage", subject.vantage.is_some()),
+            ("-f", self.comparison.fail),
         ];
         match given.into_iter().find(|(_, given)| *given) {
             Some((flag, _)) => {
@@ -133,6 +139,7 @@ impl ComparisonArgs {
                 ..default.with_confidence(confidence)
             },
             slo: self.slo.as_deref().map(str::parse).transpose().of("--slo")?,
+            status: output::status(self.fail),
         })
     }
 }
@@ -141,11 +148,10 @@ impl SummaryArgs {
     pub(super) fn resolve(&self, environment: &Environment) -> Result<CompareOutput, ArgsError> {
         Ok(CompareOutput {
             format: self.format.unwrap_or_default(),
-            save: self.save.clone(),
-            chart: self.chart.as_deref().map(str::parse).transpose().of("--chart")?,
+            kept: self.keep.resolve()?,
             capture: self.capture.unwrap_or_default(),
-            verbosity: if self.silent { Verbosity::Silent } else { Verbosity::Normal },
-            color: color(self.no_color, environment),
+            verbosity: self.voice.verbosity(),
+            color: self.voice.color(environment),
         })
     }
 }

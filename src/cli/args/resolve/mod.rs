@@ -7,7 +7,7 @@ use crate::time::Nanos;
 
 use super::error::{ArgsError, OfFlag, ValueError};
 use super::flags::{ClientArgs, HttpArgs, LimitArgs, TraceArgs};
-use super::{Color, Environment, Inputs, Output};
+use super::{Environment, Inputs, Output};
 
 mod compare;
 mod hops;
@@ -32,8 +32,8 @@ impl TraceArgs {
         let plan = self.client.plan(targets, environment)?;
         let plan = Plan {
             repeat: if self.client.connection.reuse { Repeat::ColdThenWarm } else { Repeat::Cold },
-            vantage: self.output.vantage,
-            secrets: if self.output.show_secrets { Secrets::Show } else { Secrets::Redact },
+            secrets: self.output.subject.secrets(),
+            vantage: self.output.subject.vantage,
             ..plan
         };
         Ok((plan, output))
@@ -96,11 +96,6 @@ fn limit(text: &str) -> Result<Nanos, ValueError> {
     let fraction: u64 = format!("{decimals:0<9.9}").parse().map_err(|_| unreadable())?;
     let length = Nanos::from_secs(seconds) + Nanos::new(fraction);
     Ok(if length == Nanos::ZERO { Nanos::new(u64::MAX) } else { length })
-}
-
-/// Whether colours are used: `--no-color` and `NO_COLOR` (<https://no-color.org>) both say no.
-fn color(flag: bool, environment: &Environment) -> Color {
-    if flag || environment.get_os("NO_COLOR").is_some() { Color::Never } else { Color::Auto }
 }
 
 /// A number of digits alone.

@@ -1,8 +1,11 @@
 //! What becomes of the results.
 
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
-use crate::cli::args::flags::{CaptureArgs, OutputArgs};
-use crate::cli::args::{CaptureRule, Environment, Format, Inputs, Output, PacketList, StatusRule, Verbosity, body};
+use crate::cli::args::flags::{CaptureArgs, KeepArgs, OutputArgs, SubjectArgs, VoiceArgs};
+use crate::cli::args::{
+    CaptureRule, Color, Environment, Format, Inputs, Kept, Output, PacketList, Picture, StatusRule, Verbosity, body,
+};
+use crate::target::Secrets;
 
 pub(super) fn output(
     flags: &OutputArgs,
@@ -16,20 +19,59 @@ pub(super) fn output(
         write_out,
         body: flags.output.clone().map(Into::into).unwrap_or_default(),
         heads: flags.dump_header.clone().map(Into::into).unwrap_or_default(),
-        save: flags.save.clone(),
-        chart: flags.chart.as_deref().map(str::parse).transpose().of("--chart")?,
+        kept: flags.keep.resolve()?,
         capture: capture_rule(capture)?,
         packets: if capture.packets { PacketList::List } else { PacketList::Omit },
         pcap: capture.pcap.clone(),
-        verbosity: match (flags.verbose, flags.silent && !flags.show_error) {
+        verbosity: match (flags.verbose, flags.show_error) {
             (true, _) => Verbosity::Verbose,
-            (_, true) => Verbosity::Silent,
-            _ => Verbosity::Normal,
+            (_, true) => Verbosity::Normal,
+            _ => flags.voice.verbosity(),
         },
-        color: super::color(flags.no_color, environment),
-        status: if flags.fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine },
+        color: flags.voice.color(environment),
+        status: status(flags.fail),
         slo: flags.slo.as_deref().map(str::parse).transpose().of("--slo")?,
     })
+}
+
+impl KeepArgs {
+    /// Which files traces are kept in.
+    pub fn resolve(&self) -> Result<Kept, ArgsError> {
+        let file = self.chart.as_deref().map(str::parse).transpose().of("--chart")?;
+        let title = self.title.clone();
+        if file.is_none() && title.is_some() {
+            return Err(ArgsError::Needs { flag: "--title", needed: "--chart FILE" });
+        }
+        Ok(Kept { save: self.save.clone(), picture: file.map(|file| Picture { file, title }) })
+    }
+}
+
+impl VoiceArgs {
+    /// How much is said on standard error.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        if self.silent { Verbosity::Silent } else { Verbosity::Normal }
+    }
+
+    /// Whether colours are used: `--no-color` and `NO_COLOR` (<https://no-color.org>) both say no.
+    #[must_use]
+    pub fn color(&self, environment: &Environment) -> Color {
+        let unwanted = self.no_color || environment.get_os("NO_COLOR").is_some();
+        if unwanted { Color::Never } else { Color::Auto }
+    }
+}
+
+impl SubjectArgs {
+    /// Whether traces keep credentials.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        if self.show_secrets { Secrets::Show } else { Secrets::Redact }
+    }
+}
+
+/// Which statuses fail a run, by `-f`.
+pub(super) fn status(fail: bool) -> StatusRule {
+    if fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine }
 }
 
 /// Whoever wants packets wants to know where there can be none.

@@ -6,7 +6,7 @@ use super::compare::{at_once, positive};
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
 use crate::cli::args::flags::RegionsArgs;
 use crate::cli::args::{Environment, Inputs, RegionSurvey, SurveyDepth};
-use crate::target::{Endpoint, EndpointTemplate, Limits, Partition, Plan, Region, Secrets, Target};
+use crate::target::{Endpoint, EndpointTemplate, Limits, Partition, Plan, Region, Target};
 use crate::time::Nanos;
 
 /// The service that is asked where nobody says which: it is in every region, and answers anybody.
@@ -62,8 +62,8 @@ impl RegionsArgs {
         Ok(RegionSurvey {
             plan: Plan {
                 limits,
-                vantage: self.output.vantage.clone(),
-                secrets: if self.output.show_secrets { Secrets::Show } else { Secrets::Redact },
+                vantage: self.output.subject.vantage.clone(),
+                secrets: self.output.subject.secrets(),
                 ..plan
             },
             asked,

@@ -65,6 +65,7 @@ fn errors_name_the_flag_what_was_expected_and_what_was_given() {
             "--happy-eyeballs-timeout-ms: expected milliseconds, got \"1.5\"",
         ),
         (&["--chart", "c.jpg", "h"], "--chart: expected a file name that ends in .png or .svg, got \"c.jpg\""),
+        (&["--title", "t", "h"], "--title needs --chart FILE"),
     ] {
         assert_eq!(resolve(argv).map(|_| ()), Err(expect.to_owned()), "{argv:?}");
     }
