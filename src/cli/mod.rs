@@ -99,6 +99,18 @@ enum CommandError {
     /// There is no such baseline.
     #[error("--baseline")]
     Baseline(#[from] crate::stats::SummariseError),
+    /// There is nothing in it to split.
+    #[error("{0} has no traces: --save and --format jsonl write them")]
+    NoTracesToSplit(String),
+    /// Logs were given, and none of them is what it was given as.
+    #[error("none of the logs given could be used")]
+    NoEvidence,
+    /// No wait could be split into layers, so there is nothing to draw.
+    #[error("no chart of layers: no wait could be split; missing: {missing}")]
+    NothingSplit {
+        /// Which logs would speak of which layers.
+        missing: String,
+    },
     /// Nothing was saved that could be compared.
     #[error("{0} has no traces to compare")]
     NoTraces(String),

@@ -47,8 +47,10 @@ pub(super) struct Found {
 pub(super) fn join(traces: &[Trace], records: &[Record]) -> Vec<Found> {
     let mut join = Join::new(traces, records);
     join.by_id();
+    join.by_address(|source| source != Source::AlbConnection);
+    // The name of a connection, which access logs have told by now, is better than its port.
     join.connections();
-    join.by_address();
+    join.by_address(|source| source == Source::AlbConnection);
     join.found.into_iter().enumerate().map(|(trace, found)| choose::choose(&traces[trace], records, found)).collect()
 }
 
@@ -57,6 +59,8 @@ struct Join<'a> {
     records: &'a [Record],
     owners: HashMap<Key, Vec<usize>>,
     ports: HashMap<SocketAddr, Vec<usize>>,
+    /// Traces whose connection some record names.
+    on_connection: HashSet<usize>,
     pending: Vec<usize>,
     found: Vec<Found>,
 }
@@ -68,6 +72,7 @@ impl<'a> Join<'a> {
             records,
             owners: HashMap::new(),
             ports: HashMap::new(),
+            on_connection: HashSet::new(),
             pending: (0..records.len()).collect(),
             found: vec![Found::default(); traces.len()],
         };
@@ -148,12 +153,19 @@ impl<'a> Join<'a> {
             self.found[trace].refused.push((record, RejectedBecause::WrongTime { away }));
             return;
         }
-        for key in &self.records[record].keys {
-            if rank(key).is_some() || matches!(key, Key::ConnectionTrace(_)) {
-                self.own(key.clone(), trace);
-            }
+        for key in self.records[record].keys.iter().filter(|key| rank(key).is_some()) {
+            self.own(key.clone(), trace);
         }
+        self.own_connection(trace, record);
         self.found[trace].matches.push(Match { record, joined: Joined::ById });
+    }
+
+    /// The connection that this record names is the trace's.
+    fn own_connection(&mut self, trace: usize, record: usize) {
+        for key in connection_names(&self.records[record]) {
+            self.own(key.clone(), trace);
+            self.on_connection.insert(trace);
+        }
     }
 
     fn refuse_ambiguous(&mut self, traces: &[usize], record: usize) {
@@ -163,10 +175,11 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// Connection logs know no requests, but the name of the connection that requests were logged with.
+    /// Connection logs know no requests, but the name of the connection that requests were logged with. A port is used again, a
+    /// name is not: a trace whose connection is named has no other one.
     fn connections(&mut self) {
         for record in std::mem::take(&mut self.pending) {
-            let named = self.records[record].keys.iter().filter(|key| matches!(key, Key::ConnectionTrace(_)));
+            let named = connection_names(&self.records[record]);
             let owners: Vec<usize> = named.filter_map(|key| self.owners.get(key)).flatten().copied().collect();
             // Of the requests on one connection, the first one made it.
             let maker = owners.iter().copied().find(|trace| self.traces[*trace].tls.is_some());
@@ -177,9 +190,13 @@ impl<'a> Join<'a> {
         }
     }
 
-    fn by_address(&mut self) {
+    fn by_address(&mut self, is_asked: impl Fn(Source) -> bool) {
         for record in std::mem::take(&mut self.pending) {
             let entry = &self.records[record];
+            if !is_asked(entry.source) {
+                self.pending.push(record);
+                continue;
+            }
             let ports = entry.keys.iter().filter_map(|key| match key {
                 Key::ClientPort(port) if is_front(entry.source) => self.ports.get(&plain(*port)),
                 _ => None,
@@ -190,7 +207,10 @@ impl<'a> Join<'a> {
                 .into_iter()
                 .partition(|trace| away(&self.traces[*trace], entry).is_some_and(|away| away <= SAME_PORT));
             match near[..] {
-                [trace] => self.found[trace].matches.push(Match { record, joined: Joined::ByAddress }),
+                [trace] => {
+                    self.own_connection(trace, record);
+                    self.found[trace].matches.push(Match { record, joined: Joined::ByAddress });
+                }
                 [] => {
                     for trace in far {
                         // Without a time there is nothing that could tell this request from the port's next one.
@@ -207,12 +227,21 @@ impl<'a> Join<'a> {
     }
 
     /// Nothing that the record says contradicts the trace.
-    fn may_be(&self, trace: usize, record: usize) -> bool {
-        let (trace, record) = (&self.traces[trace], &self.records[record]);
+    fn may_be(&self, index: usize, record: usize) -> bool {
+        let (trace, record) = (&self.traces[index], &self.records[record]);
         let has_root = record.keys.iter().any(|key| matches!(key, Key::TraceRoot(_)));
         let is_anothers = has_root && carried_root(trace);
-        !is_anothers && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
+        // One of the same name would have been found by it.
+        let is_another_connection = record.source == Source::AlbConnection
+            && self.on_connection.contains(&index)
+            && connection_names(record).next().is_some();
+        !is_anothers && !is_another_connection && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
     }
+}
+
+/// The names of connections that a record has.
+fn connection_names(record: &Record) -> impl Iterator<Item = &Key> {
+    record.keys.iter().filter(|key| matches!(key, Key::ConnectionTrace(_)))
 }
 
 /// Whether the request itself told its layers who it is, so that a record with another root is another request's.

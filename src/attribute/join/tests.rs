@@ -242,3 +242,23 @@ fn a_connection_is_that_of_the_request_that_made_it() {
     ];
     check(&traces, &records, &[(&[2], &[]), (&[0, 1], &[])]);
 }
+
+#[test]
+fn a_port_that_is_used_again_is_told_apart_by_the_connections_name() {
+    let tid = |name: &str| Key::ConnectionTrace(name.to_owned());
+    let ours = || port("192.0.2.10:1001");
+    let connection = |line, name: &str| record(Source::AlbConnection, line, vec![tid(name), ours()], 0);
+    let traces = [request(1, 1001, &[]), request(2, 1001, &[])];
+    let access = |id: u32, name: &str| record(Source::AlbAccess, 3, vec![root(id), tid(name), ours()], 0);
+    // Both are named, or one is, so that the other connection is the other request's.
+    let both = [connection(1, "TID_1"), connection(2, "TID_2"), access(1, "TID_1"), access(2, "TID_2")];
+    check(&traces, &both, &[(&[0, 2], &[]), (&[1, 3], &[])]);
+    check(&traces, &both[..3], &[(&[0, 2], &[]), (&[1], &[])]);
+    // Another client's connection, before or after ours.
+    check(&traces[..1], &both[..3], &[(&[0, 2], &[])]);
+    // Nothing names either: they fit equally well.
+    check(&traces, &both[..1], &[(&[], &[(0, "ambiguous")]), (&[], &[(0, "ambiguous")])]);
+    // An access line that was itself found by its port names the connection too.
+    let by_port = record(Source::AlbAccess, 3, vec![tid("TID_2"), ours()], 0);
+    check(&[bare(1001)], &[connection(1, "TID_1"), connection(2, "TID_2"), by_port], &[(&[1, 2], &[])]);
+}
