@@ -3,7 +3,8 @@
 //! By identifiers first: a record's best kind of key that any trace owns decides, and where several traces own it, its other
 //! keys do; what it names besides, other logs may know by that name alone, so that joining goes on until nothing new is learned.
 //! Then, for logs of layers that a client speaks to, by the client's address and port, which a record must share with exactly
-//! one trace, at about its time and with nothing that contradicts it. Behind NAT, and behind CloudFront, no balancer knows the
+//! one trace, at about its time and with nothing that contradicts it; of the requests on one connection, what is said of the
+//! connection is the first one's. Behind NAT, and behind CloudFront, no balancer knows the
 //! client's address, so that nothing is joined that way there: records of other clients must not be taken for ours.
 //!
 //! Of several different records of one layer, all of one request, a layer asked again: the last one has the answer.
@@ -15,7 +16,7 @@ mod choose;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
-use super::record::{Key, Record, RequestFacts, Source};
+use super::record::{Key, Part, Record, RequestFacts, Source};
 use super::statement::Joined;
 use super::wanted::keys_of;
 use crate::time::Nanos;
@@ -183,7 +184,8 @@ impl<'a> Join<'a> {
                 Key::ClientPort(port) if is_front(entry.source) => self.ports.get(&plain(*port)),
                 _ => None,
             });
-            let same_port: Vec<usize> = ports.flatten().copied().filter(|trace| self.may_be(*trace, record)).collect();
+            let may_be = |trace: &usize| self.may_be(*trace, record) && may_have_made(&self.traces[*trace], entry);
+            let same_port: Vec<usize> = ports.flatten().copied().filter(may_be).collect();
             let (near, far): (Vec<usize>, Vec<usize>) = same_port
                 .into_iter()
                 .partition(|trace| away(&self.traces[*trace], entry).is_some_and(|away| away <= SAME_PORT));
@@ -229,6 +231,18 @@ fn agrees(trace: &Trace, facts: &RequestFacts) -> bool {
     method && status && path
 }
 
+/// Whether the connection that a record is about may be the one that this request made: it made one, and to the host that the
+/// record names. Other records are about requests.
+fn may_have_made(trace: &Trace, record: &Record) -> bool {
+    if !record.source.knows_connections_only() {
+        return true;
+    }
+    let host = |url: &str| url::Url::parse(url).ok()?.host_str().map(str::to_owned);
+    let theirs = record.request.as_ref().and_then(|facts| facts.host.as_deref());
+    let same_host = theirs.zip(host(&trace.subject.url)).is_none_or(|(theirs, ours)| ours.eq_ignore_ascii_case(theirs));
+    same_host && trace.connect.as_ref().is_none_or(|connect| !connect.reused)
+}
+
 /// The path of a URL, or of what is only one.
 fn path(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -271,11 +285,12 @@ fn plain(port: SocketAddr) -> SocketAddr {
     SocketAddr::new(port.ip().to_canonical(), port.port())
 }
 
-/// How far the record's time is from the trace's, outside of it.
+/// How far the record's time is from the trace's, outside of it. A connection may be over long after the request that made it.
 fn away(trace: &Trace, record: &Record) -> Option<Nanos> {
     let at = record.time?.at;
+    let lasted = record.length(Part::Connection).unwrap_or_default();
     let (start, end) = (trace.started_at, trace.started_at + trace.total());
-    Some(start.since(at).max(at.since(end)))
+    Some(start.since(at).max(at.since(end + lasted)))
 }
 
 #[cfg(test)]

@@ -159,6 +159,37 @@ fn an_address_is_the_last_resort() {
 }
 
 #[test]
+fn a_connection_that_is_known_by_its_port_is_that_of_the_request_that_made_it() {
+    let ended = |line, host: &str, lasted: i64, over: i64| {
+        let whole = Nanos::from_secs(lasted.unsigned_abs());
+        let claim = Claim { part: Part::Connection, duration: whole, resolution: Nanos::from_millis(1) };
+        let facts = RequestFacts { host: Some(host.to_owned()), ..RequestFacts::default() };
+        let record = record(Source::NlbTls, line, vec![port("192.0.2.10:1001")], over);
+        Record { claims: vec![claim], request: Some(facts), ..record }
+    };
+    let first = request(1, 1001, &[]);
+    let mut second = request(2, 1001, &[]);
+    if let Some(connect) = &mut second.connect {
+        connect.reused = true;
+    }
+    let traces = [second, first];
+    check(&traces, &[ended(1, "Example.com", 3, 3)], &[(&[], &[]), (&[0], &[])]);
+    // Another connection from the same port, to another balancer.
+    let both = [ended(1, "example.com", 3, 3), ended(2, "other.example", 3, 10)];
+    check(&traces, &both, &[(&[], &[]), (&[0], &[])]);
+    // It was over long after the request, and by a clock that is off; or it began long after.
+    for (lasted, over, fits) in
+        [(3_600, 3_600, true), (3_600, 3_605, true), (3_600, 3_595, true), (3_600, 4_000, false)]
+    {
+        let expect: (&[usize], &[(usize, &str)]) = if fits { (&[0], &[]) } else { (&[], &[(0, "wrong_time")]) };
+        check(&traces, &[ended(1, "example.com", lasted, over)], &[(&[], &[]), expect]);
+    }
+    // Two that nothing tells apart are nobody's.
+    let twice = [ended(1, "example.com", 3, 3), ended(2, "example.com", 1, 20)];
+    check(&traces, &twice, &[(&[], &[]), (&[], &[(0, "ambiguous"), (1, "ambiguous")])]);
+}
+
+#[test]
 fn a_root_that_the_user_gave_to_several_requests_is_told_apart_by_what_else_there_is() {
     let same = |port| {
         let mut trace = request(1, port, &[]);

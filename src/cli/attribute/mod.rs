@@ -167,5 +167,5 @@ fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Co
 }
 
 fn has_something_to_show(trace: &Trace) -> bool {
-    !trace.layers.is_empty() || !trace.rejected.is_empty()
+    !trace.layers.is_empty() || !trace.rejected.is_empty() || !trace.phase_witnesses.is_empty()
 }
