@@ -164,6 +164,9 @@ fn a_comparison_is_a_table_a_picture_and_rows_too() {
     assert_eq!(jsonl.lines().count(), 1);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), serde_json::from_str::<Value>(&jsonl).unwrap());
     let pretty = printed("pretty");
+    // Five are too few for a p95.
+    assert!(markdown.contains("** | (") && markdown.contains("A p95 in parentheses is the maximum"), "{markdown}");
+    assert!(pretty.contains("\np95 of fewer than 20"), "{pretty}");
     for line in ["a  5 requests | 200 x5", "\n  a      5  ", "differences of medians, with their 95 % interval, ms"] {
         assert!(pretty.contains(line), "{line:?} is not in\n{pretty}");
     }
@@ -217,6 +220,57 @@ fn before_and_after_are_compared_target_by_target_and_a_gate_says_so() {
     assert!(cannot.contains("SLO tls=1000 cannot be judged for b [new.jsonl]"), "{cannot}");
     assert!(!cannot.contains("old.jsonl],"), "{cannot}");
     gate("wait.p50=60000,failures=0", ["new.jsonl", "old.jsonl"], 0);
+
+    // What was met and missed stands in the summary, too.
+    let shown = |format: &str| {
+        let words = ["compare", "old.jsonl", "new.jsonl", "--slo", "wait=79,failures=0,tls=1", "--format", format];
+        program.run(&words).exits(4)
+    };
+    let summary = shown("json").json();
+    let slo = summary["slo"].as_array().unwrap().iter();
+    let of_a: Vec<(&str, &Value)> = slo
+        .filter(|held| held["name"] == "a" && held["run"] == "new.jsonl")
+        .map(|held| (held["objective"].as_str().unwrap(), &held["met"]))
+        .collect();
+    assert_eq!(of_a, [("wait=79", &false.into()), ("failures=0", &true.into()), ("tls=1", &Value::Null)]);
+    for (format, start, expect) in [
+        ("markdown", "**SLO missed**: ", "| failures=0 | a \\[new.jsonl\\] | 0 of 8 failed | met |"),
+        ("pretty", "a [old.jsonl]  8 requests", " of 6; 2 of these are unknown, which counts as missed\n"),
+    ] {
+        let text = shown(format).stdout;
+        assert!(text.starts_with(start) && text.contains(expect), "{text}");
+    }
+}
+
+#[test]
+fn what_is_given_first_stands_first() {
+    let (program, server) = (Program::new(), server(Duration::ZERO));
+    let [before, after] = ["zebra", "ant"].map(|name| format!("{name}={}", server.url("/")));
+    let names = |words: &[&str]| -> Vec<String> {
+        let summary = program.run(&[&["compare", "--format", "json"], words].concat()).exits(0).json();
+        let targets = summary["targets"].as_array().unwrap().iter();
+        let label =
+            |one: &Value| ["name", "run", "vantage"].map(|key| one[key].as_str().unwrap_or("").to_owned()).join(" ");
+        targets.map(|one| label(one).trim().to_owned()).collect()
+    };
+    assert_eq!(names(&[&before, &after, "-n", "2", "--chart", "live.svg"]), ["zebra", "ant"]);
+    let chart = program.read("live.svg");
+    let drawn: Vec<&str> = chart.lines().filter(|line| ["zebra", "ant"].contains(line)).collect();
+    assert_eq!(drawn, ["zebra", "ant"], "{chart}");
+    names(&[&before, "-n", "2", "--save", "z-old.jsonl", "--vantage", "tokyo"]);
+    names(&[&after, "-n", "2", "--save", "a-new.jsonl", "--vantage", "berlin"]);
+    // One target in each run, under another name; then two in each.
+    let runs = ["z-old.jsonl", "a-new.jsonl", "--by", "run"];
+    assert_eq!(names(&runs), ["zebra z-old.jsonl tokyo", "ant a-new.jsonl berlin"]);
+    let places = ["z-old.jsonl", "a-new.jsonl", "--by", "vantage", "--baseline", "zebra"];
+    assert_eq!(names(&places), ["zebra  tokyo", "ant  berlin"]);
+    for file in ["z-both.jsonl", "a-both.jsonl"] {
+        names(&[&before, &after, "-n", "2", "--save", file]);
+    }
+    assert_eq!(
+        names(&["z-both.jsonl", "a-both.jsonl"]),
+        ["ant z-both.jsonl", "ant a-both.jsonl", "zebra z-both.jsonl", "zebra a-both.jsonl"]
+    );
 }
 
 #[test]
@@ -445,6 +499,49 @@ fn ctrl_c_keeps_what_there_is_and_shows_it() {
     for name in ["a", "b"] {
         let target = target(&summary, name);
         assert_eq!((&target["requests"], &target["failures"]), (&4.into(), &0.into()));
+        assert_eq!(target["wanted"], 1000);
+    }
+    assert_eq!(summary["interrupted"], true);
+}
+
+#[test]
+fn ctrl_c_before_the_baseline_was_asked_leaves_the_others_and_says_so() {
+    let held = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&held);
+    let mute = Server::start(move |mut peer, _| {
+        while peer.request().is_some() {
+            count.fetch_add(1, Ordering::SeqCst);
+            peer.hold();
+        }
+    });
+    let (program, fast) = (Program::new(), server(Duration::ZERO));
+    let [base, other] = [format!("base={}", mute.url("/")), format!("other={}", fast.url("/"))];
+    for format in ["json", "markdown", "pretty"] {
+        held.store(0, Ordering::SeqCst);
+        let file = format!("{format}.jsonl");
+        // Two at once: the other one has its turn while the baseline answers nothing.
+        let words = [
+            "compare", &base, &other, "-n", "3", "-c", "2", "--save", &file, "--format", format, "--chart", "bars.svg",
+        ];
+        let running = program.start(&words);
+        let saved = || std::fs::read_to_string(program.path(&file)).is_ok_and(|text| text.ends_with('\n'));
+        eventually("an answer of the other", || held.load(Ordering::SeqCst) > 0 && saved());
+        running.interrupt();
+        let said = running.end().exits(130);
+        // It has a row there, without a bar.
+        assert!(program.read("bars.svg").lines().any(|line| line == "base"));
+        if format == "json" {
+            let summary = said.json();
+            assert_eq!((&summary["baseline"], &summary["interrupted"]), (&"base".into(), &true.into()));
+            let of = |name| (&target(&summary, name)["requests"], &target(&summary, name)["wanted"]);
+            assert_eq!(of("base"), (&0.into(), &3.into()));
+            assert_eq!(of("other").1, 3);
+            assert_eq!(summary["not_compared"][0]["against"]["name"], "base");
+        } else {
+            let words = "there is no baseline to compare other with: base was not asked before the interruption";
+            assert!(said.stdout.replace('\n', " ").contains(words), "{}", said.stdout);
+            assert!(said.stdout.to_lowercase().contains("interrupted"), "{}", said.stdout);
+        }
     }
 }
 

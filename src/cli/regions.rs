@@ -190,6 +190,7 @@ fn summarised(rows: &[RegionRow], traces: &[Trace]) -> Result<Summary, CommandEr
         tags: BTreeMap::from([("region".to_owned(), region.name.clone())]),
         path: None,
         requests: 0,
+        wanted: None,
         failures: 0,
         failure_codes: BTreeMap::new(),
         throughput_rps: None,

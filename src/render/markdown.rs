@@ -61,11 +61,22 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::render::sample;
+
+    /// How many bars of a line are none of a cell's text.
+    pub(in crate::render) fn columns(line: &str) -> usize {
+        let mut escaped = false;
+        let is_bar = |character: &char| {
+            let bar = *character == '|' && !escaped;
+            escaped = *character == '\\' && !escaped;
+            bar
+        };
+        line.chars().filter(is_bar).count()
+    }
 
     #[test]
     fn a_row_for_each_trace_and_a_column_for_each_phase_that_happened() {
@@ -88,14 +99,6 @@ mod tests {
         fn a_trace_is_one_row(traces in proptest::collection::vec(sample::any_trace(), 0..4)) {
             let text = markdown(&traces);
             prop_assert_eq!(text.lines().count(), traces.len() + 2);
-            let columns = |line: &str| {
-                let mut escaped = false;
-                line.chars().filter(|character| {
-                    let bar = *character == '|' && !escaped;
-                    escaped = *character == '\\' && !escaped;
-                    bar
-                }).count()
-            };
             let expect = columns(text.lines().next().unwrap());
             prop_assert!(text.lines().all(|line| columns(line) == expect), "{}", text);
         }

@@ -39,11 +39,6 @@ impl Interval {
     pub(super) fn leaves_out_zero(&self) -> bool {
         self.low.get() > 0 || self.high.get() < 0
     }
-
-    /// Whether the two have no difference in common.
-    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
-        self.low > other.high || other.low > self.high
-    }
 }
 
 /// By how much the median of `sample` is longer than that of `than`, and how sure that is.

@@ -20,7 +20,7 @@ pub struct Group<'t> {
     pub tags: BTreeMap<String, String>,
     /// The layers that they pass; `None` where nobody said, or where they differ in it.
     pub path: Option<LayerPath>,
-    /// The traces, at least one, in the order given.
+    /// The traces in the order given: at least one, except of a target that an interrupted run did not come to.
     pub traces: Vec<&'t Trace>,
 }
 
@@ -50,6 +50,19 @@ impl Connection {
     }
 }
 
+/// A target of a run that was ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What its rows are called.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The layers that it passes, where its user named them.
+    pub path: Option<LayerPath>,
+    /// How many requests were wanted.
+    pub requests: u64,
+}
+
 /// The traces of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'t> {
@@ -67,6 +80,24 @@ pub fn grouped(traces: &[Trace]) -> Vec<Group<'_>> {
     let mut groups = sorted(&[Run { name: "", traces }]);
     for group in &mut groups {
         group.row.run = None;
+    }
+    groups
+}
+
+/// As [`grouped`], for a run that was ended before all wanted requests were made: a target that it did not come to is a group
+/// without traces, in its place among the targets.
+#[must_use]
+pub fn grouped_until<'t>(traces: &'t [Trace], wanted: &[Wanted]) -> Vec<Group<'t>> {
+    let mut groups = grouped(traces);
+    let is_of = |group: &Group<'_>, target: &Wanted| group.row.redirects == 0 && group.row.name == target.name;
+    for (index, target) in wanted.iter().enumerate() {
+        if groups.iter().any(|group| is_of(group, target)) {
+            continue;
+        }
+        let later = |group: &Group<'_>| wanted[index + 1..].iter().any(|later| is_of(group, later));
+        let place = groups.iter().position(later).unwrap_or(groups.len());
+        let row = Row { name: target.name.clone(), run: None, vantage: None, connection: None, redirects: 0 };
+        groups.insert(place, Group { row, tags: target.tags.clone(), path: target.path.clone(), traces: Vec::new() });
     }
     groups
 }
@@ -250,6 +281,31 @@ mod tests {
         let groups = grouped_by_run(&[Run { name: "old", traces: &cold }, Run { name: "new", traces: &warm }]);
         let labels: Vec<String> = groups.iter().map(|group| group.row.label()).collect();
         assert_eq!(labels, ["a [old] (cold)", "a [new] (warm)"]);
+    }
+
+    #[test]
+    fn a_target_that_nobody_came_to_keeps_its_place() {
+        let wanted = |names: &[&str]| {
+            let target = |name: &&str| Wanted {
+                name: (*name).to_owned(),
+                tags: BTreeMap::new(),
+                path: LayerPath::new(vec!["ec2".to_owned()]).ok(),
+                requests: 3,
+            };
+            names.iter().map(target).collect::<Vec<_>>()
+        };
+        let redirected = trace(&Specimen { id: 2, from: Some(1), url: "https://b/", ..of("b") });
+        let traces = [trace(&Specimen { id: 1, ..of("b") }), redirected, trace(&Specimen { id: 3, ..of("d") })];
+        for (names, expect) in [
+            (&["b", "d"][..], &["b", "b → https://b/", "d"][..]),
+            (&["a", "b", "c", "d", "e"], &["a", "b", "b → https://b/", "c", "d", "e"]),
+            (&["a", "x", "b", "d"], &["a", "x", "b", "b → https://b/", "d"]),
+        ] {
+            let groups = grouped_until(&traces, &wanted(names));
+            assert_eq!(groups.iter().map(|group| group.row.label()).collect::<Vec<_>>(), expect);
+            assert!(groups.iter().filter(|group| group.traces.is_empty()).all(|group| group.path.is_some()));
+        }
+        assert_eq!(grouped_until(&[], &wanted(&["a", "b"])).len(), 2);
     }
 
     #[test]

@@ -10,10 +10,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::Interval;
 use super::summarise::{LEAST, Measured};
 use super::verdict::compare;
-use super::{Confidence, Measure, Row, Sample, Settings, SignedNanos, Verdict};
+use super::{Estimate, Measure, Row, Sample, Settings, Verdict};
 use crate::target::LayerPath;
 use crate::trace::Phase;
 
@@ -31,19 +30,9 @@ pub struct LayerDifference {
     pub without: Row,
     /// The path with the layer.
     pub path: LayerPath,
-    /// The difference of the medians of the two waits.
-    #[serde(rename = "median_ns")]
-    pub median: SignedNanos,
-    /// The lower end of its interval.
-    #[serde(rename = "low_ns")]
-    pub low: SignedNanos,
-    /// The upper end of its interval.
-    #[serde(rename = "high_ns")]
-    pub high: SignedNanos,
-    /// How often such an interval holds the true difference.
-    pub confidence: Confidence,
-    /// How often two samples of one distribution would differ as much in their ranks (Mann and Whitney, two-sided).
-    pub p_value: f64,
+    /// By how much the medians of the two waits differ, and how sure that is.
+    #[serde(flatten)]
+    pub estimate: Estimate,
     /// Whether the layer costs anything: slower with it, faster, the same, or unclear.
     pub verdict: Verdict,
 }
@@ -131,17 +120,12 @@ pub(super) fn by_difference(measured: &[Measured<'_>], settings: &Settings) -> (
 /// `None` where one of the two was not measured often enough.
 fn cost(layer: &str, with: &Node<'_>, without: &Node<'_>, settings: &Settings) -> Option<LayerDifference> {
     let comparison = compare(with.wait()?, without.wait()?, settings);
-    let Interval { median, low, high } = comparison.interval;
     Some(LayerDifference {
         layer: layer.to_owned(),
         with: with.row().clone(),
         without: without.row().clone(),
         path: with.path.clone(),
-        median,
-        low,
-        high,
-        confidence: settings.confidence,
-        p_value: comparison.p_value,
+        estimate: comparison.estimate(settings),
         verdict: comparison.finding(comparison.p_value, settings).verdict,
     })
 }
@@ -158,12 +142,11 @@ fn why_not(layer: &str, with: &Node<'_>, without: &Node<'_>) -> LayerNote {
 
 /// Whether two pairs at the same place have intervals without a common difference.
 fn disagree(pairs: &[(&Node<'_>, LayerDifference)]) -> bool {
-    let interval = |cost: &LayerDifference| Interval { median: cost.median, low: cost.low, high: cost.high };
     pairs.iter().enumerate().any(|(index, (node, cost))| {
         pairs[..index].iter().any(|(earlier_node, earlier)| {
             node.is_beside(earlier_node)
                 && node.differing_tag(earlier_node).is_none()
-                && interval(cost).is_apart_from(&interval(earlier))
+                && cost.estimate.is_apart_from(&earlier.estimate)
         })
     })
 }

@@ -30,15 +30,16 @@ mod summary;
 mod tests;
 mod verdict;
 
-pub use group::{Connection, Group, Run, grouped, grouped_by_run};
+pub use group::{Connection, Group, Run, Wanted, grouped, grouped_by_run, grouped_until};
 pub use layers::{LayerDifference, LayerNote};
 pub use measure::{Measure, MeasureError};
 pub(crate) use random::SplitMix64;
 pub use sample::{Sample, Stats};
 pub use settings::{Confidence, ConfidenceError, Settings, Tolerance, ToleranceError};
 pub use signed::SignedNanos;
-pub use slo::{Miss, Objective, Shortfall, Slo, SloError};
+pub use slo::{Held, Miss, Objective, Reading, Shortfall, Slo, SloError, Statistic};
 pub use summarise::{Baseline, SummariseError, summarise};
 pub use summary::{
-    Counts, Difference, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema, TargetSummary, Verdict,
+    Counts, Difference, Estimate, Interruption, NotCompared, Outlier, OutlierSide, Row, Summary, SummarySchema,
+    TargetSummary, Verdict,
 };

@@ -56,6 +56,16 @@ pub struct Stats {
     pub max: Nanos,
 }
 
+impl Stats {
+    /// Whether the lengths are so few that this nearest-rank percentile, in thousandths, is the longest of them: p95 of fewer than
+    /// 20, p99 of fewer than 100.
+    #[must_use]
+    pub const fn is_maximum(&self, per_mille: u32) -> bool {
+        let above = 1_000_u32.saturating_sub(per_mille);
+        self.count.saturating_mul(above as u64) < 1_000
+    }
+}
+
 impl Sample {
     /// From lengths in any order; `None` without any.
     #[must_use]
@@ -172,6 +182,17 @@ mod tests {
             assert_eq!(ten.percentile(per_mille), Nanos::new(expect), "{per_mille}");
         }
         assert_eq!(Sample::new([]), None);
+    }
+
+    #[test]
+    fn percentiles_of_few_lengths_are_their_maximum() {
+        for count in [1, 2, 19, 20, 49, 50, 99, 100, 999, 1_000] {
+            let rising = sample(&(1..=count).collect::<Vec<u64>>());
+            for per_mille in [500, 900, 950, 980, 990, 999] {
+                let is_last = rising.percentile(per_mille) == rising.stats().max;
+                assert_eq!(rising.stats().is_maximum(per_mille), is_last, "{per_mille} of {count}");
+            }
+        }
     }
 
     #[test]

@@ -8,20 +8,30 @@
 //!
 //! Deliberately absent: cumulative times. `tls=50` is the handshake alone.
 
+mod outcome;
+mod parse;
+mod statistic;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Measure, Row, Stats, TargetSummary};
 use crate::time::Nanos;
 use crate::trace::Trace;
 
+pub use outcome::{Held, Miss, Reading, Shortfall};
+pub use parse::SloError;
+pub use statistic::Statistic;
+
 /// What may not be exceeded; at least one objective.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slo(Vec<Objective>);
 
-/// One thing that may not be exceeded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One thing that may not be exceeded. In JSON it is the text that its user wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Objective {
     /// As its user wrote it.
     text: String,
@@ -43,182 +53,15 @@ enum MostFailures {
 }
 
 impl MostFailures {
-    fn allows(self, failures: u64, requests: u64) -> bool {
+    /// How many of so many requests.
+    fn of(self, requests: u64) -> u64 {
         match self {
-            Self::Count(most) => failures <= most,
-            Self::PerMillion(most) => u128::from(failures) * 1_000_000 <= u128::from(most) * u128::from(requests),
-        }
-    }
-}
-
-/// What of many lengths is meant; those of [`Stats`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Statistic {
-    Mean,
-    Min,
-    P50,
-    P66,
-    P75,
-    P80,
-    P90,
-    P95,
-    P98,
-    P99,
-    P999,
-    Max,
-}
-
-impl Statistic {
-    const WORDS: [(&'static str, Self); 14] = [
-        ("mean", Self::Mean),
-        ("min", Self::Min),
-        ("median", Self::P50),
-        ("p50", Self::P50),
-        ("p66", Self::P66),
-        ("p75", Self::P75),
-        ("p80", Self::P80),
-        ("p90", Self::P90),
-        ("p95", Self::P95),
-        ("p98", Self::P98),
-        ("p99", Self::P99),
-        ("p99.9", Self::P999),
-        ("p999", Self::P999),
-        ("max", Self::Max),
-    ];
-
-    const fn of(self, stats: &Stats) -> Nanos {
-        match self {
-            Self::Mean => stats.mean,
-            Self::Min => stats.min,
-            Self::P50 => stats.p50,
-            Self::P66 => stats.p66,
-            Self::P75 => stats.p75,
-            Self::P80 => stats.p80,
-            Self::P90 => stats.p90,
-            Self::P95 => stats.p95,
-            Self::P98 => stats.p98,
-            Self::P99 => stats.p99,
-            Self::P999 => stats.p999,
-            Self::Max => stats.max,
-        }
-    }
-}
-
-/// Why a text is no [`Slo`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SloError {
-    /// There is nothing in it.
-    #[error("expected MEASURE=LIMIT[,…] such as total=500,wait.p95=200,failures=1%, got nothing")]
-    Empty,
-    /// No `=`.
-    #[error("expected MEASURE=LIMIT such as total=500 or wait.p95=200, got {0:?}")]
-    Form(String),
-    /// What is limited is not known.
-    #[error("expected one of {known} before \"=\", got {got:?}", known = measures())]
-    Measure {
-        /// What stands there.
-        got: String,
-    },
-    /// The statistic is not known.
-    #[error("expected one of {known} after {measure}, got {got:?}", known = statistics())]
-    Statistic {
-        /// Of what.
-        measure: Measure,
-        /// What stands there.
-        got: String,
-    },
-    /// Failures are counted, and have no statistic.
-    #[error("expected failures=COUNT or failures=SHARE%, got {0:?}")]
-    Failures(String),
-    /// The limit is no length.
-    #[error("expected milliseconds such as 500 or 0.5, or a length such as 50us or 2s, in {objective:?}, got {got:?}")]
-    Length {
-        /// The whole objective.
-        objective: String,
-        /// The limit.
-        got: String,
-    },
-}
-
-fn measures() -> String {
-    let all: Vec<&str> = Measure::all().map(Measure::as_str).chain(["failures"]).collect();
-    all.join(", ")
-}
-
-fn statistics() -> String {
-    Statistic::WORDS.iter().map(|(word, _)| format!(".{word}")).collect::<Vec<_>>().join(", ")
-}
-
-impl FromStr for Slo {
-    type Err = SloError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let objectives = parts.map(str::parse).collect::<Result<Vec<Objective>, _>>()?;
-        if objectives.is_empty() { Err(SloError::Empty) } else { Ok(Self(objectives)) }
-    }
-}
-
-impl FromStr for Objective {
-    type Err = SloError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (what, limit) = text.split_once('=').ok_or_else(|| SloError::Form(text.to_owned()))?;
-        let (what, limit) = (what.trim(), limit.trim());
-        let (measure, statistic) = match what.split_once('.') {
-            Some((measure, statistic)) => (measure, Some(statistic)),
-            None => (what, None),
-        };
-        if measure == "failures" {
-            let most = failures(limit).filter(|_| statistic.is_none());
-            let most = most.ok_or_else(|| SloError::Failures(text.to_owned()))?;
-            return Ok(Self { text: text.to_owned(), limit: Limit::Failures(most) });
-        }
-        let measure: Measure = measure.parse().map_err(|_| SloError::Measure { got: measure.to_owned() })?;
-        let statistic = match statistic {
-            None => Statistic::P50,
-            Some(wanted) => {
-                let known = Statistic::WORDS.iter().find(|(word, _)| *word == wanted);
-                let unknown = || SloError::Statistic { measure, got: wanted.to_owned() };
-                known.map(|(_, statistic)| *statistic).ok_or_else(unknown)?
+            Self::Count(most) => most,
+            Self::PerMillion(most) => {
+                u64::try_from(u128::from(most) * u128::from(requests) / 1_000_000).unwrap_or(u64::MAX)
             }
-        };
-        let most =
-            length(limit).ok_or_else(|| SloError::Length { objective: text.to_owned(), got: limit.to_owned() })?;
-        Ok(Self { text: text.to_owned(), limit: Limit::Length { measure, statistic, most } })
+        }
     }
-}
-
-/// Plain decimals, without sign or exponent.
-fn decimal(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    text.parse().ok().filter(|_| plain)
-}
-
-fn failures(text: &str) -> Option<MostFailures> {
-    let Some(share) = text.strip_suffix('%') else {
-        return text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| text.parse().ok())
-            .flatten()
-            .map(MostFailures::Count);
-    };
-    let percent = decimal(share.trim()).filter(|percent| *percent <= 100.0)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
-    Some(MostFailures::PerMillion((percent * 1e4).round() as u64))
-}
-
-/// A day is longer than any request may take.
-const LONGEST_NANOS: f64 = 86_400e9;
-
-fn length(text: &str) -> Option<Nanos> {
-    let units = [("ms", 1e6), ("us", 1e3), ("µs", 1e3), ("ns", 1.0), ("s", 1e9)];
-    let with_unit = units.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)));
-    let (number, scale) = with_unit.unwrap_or((text, 1e6));
-    let nanos = (decimal(number.trim_end())? * scale).round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie within a day")]
-    (nanos <= LONGEST_NANOS).then(|| Nanos::new(nanos as u64))
 }
 
 /// As its user wrote it.
@@ -228,80 +71,20 @@ impl fmt::Display for Objective {
     }
 }
 
-/// An objective that was missed: with figures, or why it cannot be judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Miss {
-    /// What was missed.
-    pub objective: Objective,
-    /// By whom.
-    pub label: String,
-    /// How.
-    pub shortfall: Shortfall,
-}
-
-/// How an objective was missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortfall {
-    /// It took too long.
-    TooLong {
-        /// How long.
-        took: Nanos,
-        /// How long it may have taken.
-        most: Nanos,
-    },
-    /// Too many requests failed.
-    TooManyFailed {
-        /// So many.
-        failures: u64,
-        /// Of so many.
-        requests: u64,
-    },
-    /// Requests succeeded, and none of them has the phase.
-    NeverHappened {
-        /// The phase.
-        measure: Measure,
-    },
-    /// No request succeeded.
-    NoneSucceeded {
-        /// Of so many; none at all is possible.
-        requests: u64,
-    },
-}
-
-impl fmt::Display for Miss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { objective, label, shortfall } = self;
-        match shortfall {
-            Shortfall::TooLong { took, most } => {
-                let over = took.saturating_sub(*most);
-                write!(f, "SLO {objective} is missed by {label}: {took}, {over} over {most}")
-            }
-            Shortfall::TooManyFailed { failures, requests } => {
-                write!(f, "SLO {objective} is missed by {label}: {failures} of {requests} requests failed")
-            }
-            Shortfall::NeverHappened { measure } => {
-                write!(
-                    f,
-                    "SLO {objective} cannot be judged for {label}, which counts as missed: no request has {measure}"
-                )
-            }
-            Shortfall::NoneSucceeded { requests } => {
-                write!(
-                    f,
-                    "SLO {objective} cannot be judged for {label}, which counts as missed: none of {requests} requests succeeded"
-                )
-            }
-        }
+impl From<Objective> for String {
+    fn from(objective: Objective) -> Self {
+        objective.text
     }
 }
 
-/// Requests that are judged together.
-#[derive(Clone, Debug, Default)]
-struct Judged {
+/// Requests that are judged together; `K` is what they are called.
+#[derive(Clone, Debug)]
+struct Judged<K> {
+    whole: K,
     requests: u64,
     failures: u64,
     /// What was measured, and of what.
-    rows: Vec<(String, Measured)>,
+    rows: Vec<(K, Measured)>,
 }
 
 #[derive(Clone, Debug)]
@@ -311,32 +94,38 @@ enum Measured {
 }
 
 impl Measured {
-    fn value(&self, measure: Measure, statistic: Statistic) -> Option<Nanos> {
+    fn value(&self, measure: Measure, statistic: Statistic) -> Option<Measurement> {
         match self {
-            Self::Many(phases) => phases.get(&measure).map(|stats| statistic.of(stats)),
-            Self::One(phases) => phases.get(&measure).copied(),
+            Self::Many(phases) => phases.get(&measure).map(|stats| Measurement {
+                length: statistic.of(stats),
+                of: stats.count,
+                is_maximum: statistic.tail().is_some_and(|per_mille| stats.is_maximum(per_mille)),
+            }),
+            Self::One(phases) => {
+                phases.get(&measure).map(|length| Measurement { length: *length, of: 1, is_maximum: true })
+            }
         }
     }
 }
 
 impl Slo {
-    /// What the rows of a summary miss. Rows that differ in their connections alone are one target: each of them that has what
-    /// is limited is held to it, and it is enough that one has.
+    /// How the rows of a summary keep each objective. Rows that differ in their connections alone are one target: each of them
+    /// that has what is limited is held to it, and it is enough that one has.
     #[must_use]
-    pub fn judge_rows<'r>(&self, rows: impl IntoIterator<Item = &'r TargetSummary>) -> Vec<Miss> {
-        let mut targets: Vec<(Row, Judged)> = Vec::new();
+    pub fn hold<'r>(&self, rows: impl IntoIterator<Item = &'r TargetSummary>) -> Vec<Held> {
+        let mut targets: Vec<Judged<Row>> = Vec::new();
         for summary in rows {
-            let target = Row { connection: None, ..summary.row.clone() };
-            let at = targets.iter().position(|(row, _)| *row == target).unwrap_or_else(|| {
-                targets.push((target, Judged::default()));
+            let whole = Row { connection: None, ..summary.row.clone() };
+            let at = targets.iter().position(|target| target.whole == whole).unwrap_or_else(|| {
+                targets.push(Judged { whole, requests: 0, failures: 0, rows: Vec::new() });
                 targets.len() - 1
             });
-            let judged = &mut targets[at].1;
+            let judged = &mut targets[at];
             judged.requests += summary.requests;
             judged.failures += summary.failures;
-            judged.rows.push((summary.row.label(), Measured::Many(summary.phases.clone())));
+            judged.rows.push((summary.row.clone(), Measured::Many(summary.phases.clone())));
         }
-        targets.iter().flat_map(|(row, judged)| self.judge(&row.label(), judged)).collect()
+        targets.iter().flat_map(|judged| self.judge(judged)).map(Held::new).collect()
     }
 
     /// What the requests of one target miss, each by itself: of the redirects and repetitions among them, those that have what
@@ -352,37 +141,57 @@ impl Slo {
             })
             .collect();
         let requests = traces.len() as u64;
-        let judged = Judged { requests, failures: requests - rows.len() as u64, rows };
-        self.judge(first.label(), &judged)
+        let failures = requests - rows.len() as u64;
+        let judged = Judged { whole: first.label().to_owned(), requests, failures, rows };
+        self.judge(&judged).filter_map(|(label, objective, reading)| Miss::of(label, objective, reading)).collect()
     }
 
-    fn judge(&self, label: &str, judged: &Judged) -> Vec<Miss> {
-        self.0.iter().flat_map(|objective| objective.judge(label, judged)).collect()
+    /// Each objective with what was read for it.
+    fn judge<'j, K: Clone>(&'j self, judged: &'j Judged<K>) -> impl Iterator<Item = (K, &'j Objective, Reading)> {
+        self.0.iter().flat_map(|objective| {
+            objective.judge(judged).into_iter().map(move |(of, reading)| (of, objective, reading))
+        })
     }
 }
 
 impl Objective {
-    fn judge(&self, target: &str, judged: &Judged) -> Vec<Miss> {
-        let miss = |label: &str, shortfall| Miss { objective: self.clone(), label: label.to_owned(), shortfall };
-        let Judged { requests, failures, rows } = judged;
-        let (requests, failures) = (*requests, *failures);
-        let (measure, statistic, most) = match self.limit {
-            Limit::Failures(_) if requests == 0 => return vec![miss(target, Shortfall::NoneSucceeded { requests })],
-            Limit::Failures(most) if most.allows(failures, requests) => return Vec::new(),
-            Limit::Failures(_) => return vec![miss(target, Shortfall::TooManyFailed { failures, requests })],
+    fn judge<K: Clone>(&self, judged: &Judged<K>) -> Vec<(K, Reading)> {
+        let Judged { whole, requests, failures, rows } = judged;
+        let (measure, statistic, bound) = match self.limit {
+            Limit::Failures(most) => {
+                let measured = (*requests > 0).then_some(*failures);
+                let reading = Reading::Failures { bound: most.of(*requests), measured, requests: *requests };
+                return vec![(whole.clone(), reading)];
+            }
             Limit::Length { measure, statistic, most } => (measure, statistic, most),
         };
-        if failures == requests {
-            return vec![miss(target, Shortfall::NoneSucceeded { requests })];
-        }
-        let values = rows.iter().filter_map(|(label, measured)| Some((label, measured.value(measure, statistic)?)));
-        let values: Vec<(&String, Nanos)> = values.collect();
-        if values.is_empty() {
-            return vec![miss(target, Shortfall::NeverHappened { measure })];
-        }
-        let too_long = values.into_iter().filter(|(_, took)| *took > most);
-        too_long.map(|(label, took)| miss(label, Shortfall::TooLong { took, most })).collect()
+        let succeeded = *requests - *failures;
+        let reading = |measured: Option<Measurement>| Reading::Length {
+            phase: measure,
+            statistic,
+            bound,
+            measured: measured.map(|measured| measured.length),
+            is_maximum_of: measured.filter(|measured| measured.is_maximum).map(|measured| measured.of),
+            requests: *requests,
+            succeeded,
+        };
+        let values: Vec<(K, Reading)> = rows
+            .iter()
+            .filter(|_| succeeded > 0)
+            .filter_map(|(of, measured)| Some((of.clone(), reading(Some(measured.value(measure, statistic)?)))))
+            .collect();
+        if values.is_empty() { vec![(whole.clone(), reading(None))] } else { values }
     }
+}
+
+/// What is held against a bound.
+#[derive(Clone, Copy, Debug)]
+struct Measurement {
+    length: Nanos,
+    /// Of so many lengths.
+    of: u64,
+    /// Whether it is the longest of them for want of more, though a percentile was asked for.
+    is_maximum: bool,
 }
 
 #[cfg(test)]

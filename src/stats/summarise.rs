@@ -49,6 +49,7 @@ pub fn summarise(groups: &[Group<'_>], baseline: &Baseline, settings: &Settings)
     let measured: Vec<Measured<'_>> = groups.iter().map(Measured::of).collect();
     let mut summary = Summary {
         schema: SummarySchema::Summary1,
+        interrupted: false,
         targets: measured.iter().map(Measured::summary).collect(),
         baseline: baseline.name().map(str::to_owned),
         differences: Vec::new(),
@@ -56,6 +57,7 @@ pub fn summarise(groups: &[Group<'_>], baseline: &Baseline, settings: &Settings)
         unmatched: Vec::new(),
         layers: Vec::new(),
         layer_notes: Vec::new(),
+        slo: Vec::new(),
     };
     for one in measured.iter().filter(|one| baseline.compares(one.row())) {
         match measured.iter().find(|other| baseline.is_of(one.row(), other.row(), groups)) {
@@ -169,11 +171,7 @@ impl Summary {
                     target: one.completed().count() as u64 - counts.target,
                     baseline: against.completed().count() as u64 - counts.baseline,
                 },
-                median: comparison.interval.median,
-                low: comparison.interval.low,
-                high: comparison.interval.high,
-                confidence: settings.confidence,
-                p_value: comparison.p_value,
+                estimate: comparison.estimate(settings),
                 p_adjusted,
                 verdict: finding.verdict,
                 within: finding.within,
@@ -225,6 +223,7 @@ impl<'g> Measured<'g> {
             tags: self.group.tags.clone(),
             path: self.group.path.clone(),
             requests: traces.len() as u64,
+            wanted: None,
             failures: failure_codes.values().sum(),
             failure_codes,
             throughput_rps: self.throughput(),

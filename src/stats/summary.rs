@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Confidence, Connection, LayerDifference, LayerNote, Measure, SignedNanos, Stats};
+use super::{Confidence, Connection, Held, LayerDifference, LayerNote, Measure, SignedNanos, Stats, Wanted};
 use crate::target::LayerPath;
 use crate::time::Nanos;
 use crate::trace::TraceId;
@@ -15,6 +15,9 @@ use crate::trace::TraceId;
 pub struct Summary {
     /// The version of this form.
     pub schema: SummarySchema,
+    /// Whether the run was ended before all its requests were made; [`TargetSummary::wanted`] says how many those were.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interrupted: bool,
     /// A row for each group of traces.
     pub targets: Vec<TargetSummary>,
     /// The target, or the run, that the others are compared with; `None` where nothing is compared.
@@ -33,6 +36,47 @@ pub struct Summary {
     /// Layers whose cost the paths do not tell, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layer_notes: Vec<LayerNote>,
+    /// Each objective held against each row that has what it limits; none where there are no objectives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slo: Vec<Held>,
+}
+
+impl Summary {
+    /// Marks it as that of a run that was ended early, and each target with the requests that were wanted.
+    pub fn interrupt(&mut self, wanted: &[Wanted]) {
+        self.interrupted = true;
+        for row in self.targets.iter_mut().filter(|target| target.row.redirects == 0) {
+            row.wanted = wanted.iter().find(|target| target.name == row.row.name).map(|target| target.requests);
+        }
+    }
+
+    /// How far an interrupted run came; `None` where it was not interrupted.
+    #[must_use]
+    pub fn interruption(&self) -> Option<Interruption> {
+        if !self.interrupted {
+            return None;
+        }
+        let mut reached = Interruption { made: 0, wanted: 0 };
+        let mut counted: Vec<&str> = Vec::new();
+        for target in self.targets.iter().filter(|target| target.row.redirects == 0) {
+            reached.made += target.requests;
+            // Rows over new and over kept connections are of one target.
+            if !counted.contains(&target.row.name.as_str()) {
+                reached.wanted = reached.wanted.saturating_add(target.wanted.unwrap_or(target.requests));
+                counted.push(&target.row.name);
+            }
+        }
+        Some(reached)
+    }
+}
+
+/// How far a run came that its user ended. What a redirect led to is not counted: it was part of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    /// Requests that ended, well or not.
+    pub made: u64,
+    /// Requests that were to be made.
+    pub wanted: u64,
 }
 
 /// The one version of the JSON form.
@@ -67,6 +111,11 @@ const fn is_zero(redirects: &u32) -> bool {
     *redirects == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(interrupted: &bool) -> bool {
+    !*interrupted
+}
+
 impl Row {
     /// The name with what else tells the row apart: `elb`, `elb @ berlin`, `elb (warm)`, `elb [new.jsonl]`.
     #[must_use]
@@ -96,8 +145,12 @@ pub struct TargetSummary {
     /// The layers that its requests pass, where its user named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<LayerPath>,
-    /// How many requests were made.
+    /// How many requests were made; none is possible where the run was interrupted.
     pub requests: u64,
+    /// How many requests to the target were wanted, over all kinds of connection, where the run was interrupted; `None` where it
+    /// was not, and of what redirects led to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u64>,
     /// How many of them failed: all that did not get a whole response.
     pub failures: u64,
     /// The failures by their code.
@@ -151,6 +204,25 @@ pub struct Difference {
     pub counts: Counts,
     /// How many completed requests lacked the measure, and took no part.
     pub lacking: Counts,
+    /// By how much the medians differ, and how sure that is.
+    #[serde(flatten)]
+    pub estimate: Estimate,
+    /// The same, adjusted for all measures that these two rows were compared in.
+    pub p_adjusted: f64,
+    /// What follows.
+    pub verdict: Verdict,
+    /// With [`Verdict::Same`]: no difference beyond this fits the interval.
+    #[serde(rename = "within_ns", default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Nanos>,
+    /// With [`Verdict::Unclear`]: how many more requests of each of the two a verdict would need, roughly, if the medians stay where
+    /// they are; `None` where no number of requests would help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<u64>,
+}
+
+/// A difference of two medians.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
     /// The difference of the medians.
     #[serde(rename = "median_ns")]
     pub median: SignedNanos,
@@ -164,17 +236,13 @@ pub struct Difference {
     pub confidence: Confidence,
     /// How often two samples of one distribution would differ as much in their ranks (Mann and Whitney, two-sided).
     pub p_value: f64,
-    /// The same, adjusted for all measures that these two rows were compared in.
-    pub p_adjusted: f64,
-    /// What follows.
-    pub verdict: Verdict,
-    /// With [`Verdict::Same`]: no difference beyond this fits the interval.
-    #[serde(rename = "within_ns", default, skip_serializing_if = "Option::is_none")]
-    pub within: Option<Nanos>,
-    /// With [`Verdict::Unclear`]: how many more requests of each of the two a verdict would need, roughly, if the medians stay where
-    /// they are; `None` where no number of requests would help.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub more: Option<u64>,
+}
+
+impl Estimate {
+    /// Whether two intervals have no difference in common.
+    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
+        self.low > other.high || other.low > self.high
+    }
 }
 
 /// A count for each of two rows.

@@ -108,7 +108,7 @@ fn a_chosen_tolerance_is_what_the_same_means() {
         let summary = summarise(&groups, &against("one"), &settings).unwrap();
         let total = summary.differences.iter().find(|one| one.phase == Measure::Total).unwrap();
         assert_eq!(total.within.is_some(), total.verdict == Verdict::Same);
-        assert!(total.within.is_none_or(|within| within >= total.median.magnitude()));
+        assert!(total.within.is_none_or(|within| within >= total.estimate.median.magnitude()));
         total.verdict
     };
     assert_eq!(verdict(Tolerance::PerMille(200)), Verdict::Same);
@@ -248,13 +248,13 @@ fn check_layers(paths: Paths<'_>, costs: &[&str], notes: &[&str]) {
     }
     let summary = summary(&traces, &Baseline::Absent);
     let shown = |cost: &LayerDifference| {
-        assert!(cost.low <= cost.median && cost.median <= cost.high);
+        assert!(cost.estimate.low <= cost.estimate.median && cost.estimate.median <= cost.estimate.high);
         format!(
             "{}: {} - {} = {}",
             cost.layer,
             cost.with.name,
             cost.without.name,
-            (cost.median.get() + 500_000) / 1_000_000
+            (cost.estimate.median.get() + 500_000) / 1_000_000
         )
     };
     assert_eq!(summary.layers.iter().map(shown).collect::<Vec<_>>(), costs);
@@ -403,8 +403,8 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Summary>(&text).unwrap(), &summary);
         prop_assert_eq!(summary.targets.iter().map(|target| target.requests).sum::<u64>(), traces.len() as u64);
         for one in &summary.differences {
-            prop_assert!(one.low <= one.median && one.median <= one.high);
-            prop_assert!((0.0..=1.0).contains(&one.p_value) && one.p_value <= one.p_adjusted);
+            prop_assert!(one.estimate.low <= one.estimate.median && one.estimate.median <= one.estimate.high);
+            prop_assert!((0.0..=1.0).contains(&one.estimate.p_value) && one.estimate.p_value <= one.p_adjusted);
             prop_assert_eq!(one.within.is_some(), one.verdict == Verdict::Same);
             prop_assert!(one.more.is_none() || one.verdict == Verdict::Unclear, "{:?} and yet {:?} more", one.verdict, one.more);
         }

@@ -19,7 +19,7 @@
 use super::bootstrap::{Interval, difference};
 use super::rank::{p_value, rounded};
 use super::settings::{INDISTINCT, NEGLIGIBLE};
-use super::{Sample, Settings, Tolerance, Verdict};
+use super::{Estimate, Sample, Settings, Tolerance, Verdict};
 use crate::time::Nanos;
 
 /// The smallest sample whose range holds the median in 95 % of cases: 1 - 2 · 2^-6.
@@ -96,6 +96,12 @@ pub(super) fn adjusted(p_values: &[f64]) -> Vec<f64> {
 }
 
 impl Comparison {
+    /// What of it stands in a summary.
+    pub(super) fn estimate(&self, settings: &Settings) -> Estimate {
+        let Interval { median, low, high } = self.interval;
+        Estimate { median, low, high, confidence: settings.confidence, p_value: self.p_value }
+    }
+
     /// The verdict, with the probability as it is among all measures of the two rows.
     pub(super) fn finding(&self, p_adjusted: f64, settings: &Settings) -> Finding {
         let reach = Nanos::new(self.interval.reach());

@@ -1,6 +1,6 @@
 //! Targets that are asked now: many times each, in an order in which whatever drifts hits all of them alike.
 
-use super::Gathered;
+use super::{Gathered, Reach};
 use crate::capture::Depth;
 use crate::cli::CommandError;
 use crate::cli::args::{CompareOutput, Judgement, Live, PacketList};
@@ -11,7 +11,7 @@ use crate::cli::measure::{Manner, Purpose, Rounds, Turn, measure};
 use crate::cli::outlet::save;
 use crate::cli::progress::Progress;
 use crate::probe::{Interrupt, Probe};
-use crate::stats::{Baseline, Settings, grouped};
+use crate::stats::{Baseline, Settings, Wanted, grouped, grouped_until};
 use crate::target::{Repeat, Target};
 use crate::trace::{Trace, redact_url};
 
@@ -46,12 +46,16 @@ pub(super) fn run(
             console.note(&reconnections(&name(target), own.iter()));
         }
     }
-    let of_baseline = traces.get(live.baseline).and_then(|own| own.get(..1)).unwrap_or_default();
-    let baseline = grouped(of_baseline).into_iter().next();
-    let baseline = baseline.map_or(Baseline::Absent, |group| Baseline::Target(group.row.name));
+    let wanted = wanted(live, &traces);
+    let baseline = wanted.get(live.baseline).map_or(Baseline::Absent, |target| Baseline::Target(target.name.clone()));
     let settings = Settings { seed, ..judgement.settings };
     let in_order: Vec<Trace> = traces.into_iter().flatten().collect();
-    let gathered = Gathered { groups: grouped(&in_order), baseline, settings, introduction: String::new() };
+    let (groups, reach) = if interrupt.requested() {
+        (grouped_until(&in_order, &wanted), Reach::Interrupted(wanted))
+    } else {
+        (grouped(&in_order), Reach::Whole)
+    };
+    let gathered = Gathered { groups, baseline, settings, reach, introduction: String::new() };
     super::conclude(&gathered, judgement, output, ending, console)
 }
 
@@ -100,10 +104,27 @@ fn ask(
     );
     progress.clear(console);
     if interrupt.requested() {
-        let (made, wanted) = (traces.iter().map(Vec::len).sum::<usize>(), live.requests.saturating_mul(targets.len()));
+        // A redirect that was followed is part of its request.
+        let made = traces.iter().flatten().filter(|trace| trace.subject.redirected_from.is_none()).count();
+        let wanted = live.requests.saturating_mul(targets.len());
         console.complain(&format!("interrupted after {made} of {wanted} requests: what follows is of these"));
     }
     traces
+}
+
+/// What was wanted of each target. It is called as in the summary, where it has traces.
+fn wanted(live: &Live, traces: &[Vec<Trace>]) -> Vec<Wanted> {
+    let targets = live.plan.targets.iter().zip(traces);
+    let of_target = |(target, own): (&Target, &Vec<Trace>)| {
+        let first = own.get(..1).and_then(|first| grouped(first).into_iter().next());
+        Wanted {
+            name: first.map_or_else(|| name(target), |group| group.row.name),
+            tags: target.tags.clone(),
+            path: target.path.clone(),
+            requests: live.requests as u64,
+        }
+    };
+    targets.map(of_target).collect()
 }
 
 /// What a target is called here: a URL may hold what nobody should read over a shoulder.

@@ -15,8 +15,8 @@ use super::outlet::refuse_unwritable;
 use super::verdict::Verdict;
 use super::{CommandError, drawing, exit, summary};
 use crate::probe::Interrupt;
-use crate::render::chart::{self, StackedOptions};
-use crate::stats::{Baseline, Group, Settings, TargetSummary, summarise};
+use crate::render::chart::{self, Order, StackedOptions};
+use crate::stats::{Baseline, Group, Held, Settings, TargetSummary, Wanted, summarise};
 use crate::trace::{Trace, TraceId};
 
 pub(super) fn run(args: CompareArgs, console: &mut Console) -> Result<u8, CommandError> {
@@ -45,11 +45,20 @@ struct Gathered<'t> {
     groups: Vec<Group<'t>>,
     baseline: Baseline,
     settings: Settings,
+    reach: Reach,
     /// What is said before the summary, once it is known that there is one.
     introduction: String,
 }
 
-/// Summarises, prints, judges: what asking and reading end with.
+/// How many of the wanted requests were made.
+enum Reach {
+    /// All of them.
+    Whole,
+    /// Not all of these: the user interrupted.
+    Interrupted(Vec<Wanted>),
+}
+
+/// Summarises, judges, prints: what asking and reading end with.
 fn conclude(
     gathered: &Gathered<'_>,
     judgement: &Judgement,
@@ -57,21 +66,26 @@ fn conclude(
     ending: &mut Ending,
     console: &mut Console,
 ) -> Result<(), CommandError> {
-    let Gathered { groups, baseline, settings, introduction } = gathered;
-    let summary = summarise(groups, baseline, settings)?;
+    let Gathered { groups, baseline, settings, reach, introduction } = gathered;
+    let mut summary = summarise(groups, baseline, settings)?;
     console.note(introduction);
-    ending.wrote(console, summary::print(&summary, output.format, output.color, console));
-    if let Some(picture) = &output.kept.picture {
-        let drawn = drawing::draw(picture, |options| chart::stacked(groups, StackedOptions::default(), options));
-        ending.wrote(console, drawn);
+    if let Reach::Interrupted(wanted) = reach {
+        summary.interrupt(wanted);
     }
     let is_held = |row: &&TargetSummary| match baseline {
         Baseline::Run(before) => row.row.run.as_ref() != Some(before),
         Baseline::Target(_) | Baseline::Absent => true,
     };
     if let Some(slo) = &judgement.slo {
-        ending.miss(console, &slo.judge_rows(summary.targets.iter().filter(is_held)));
+        summary.slo = slo.hold(summary.targets.iter().filter(is_held));
     }
+    ending.wrote(console, summary::print(&summary, output.format, output.color, console));
+    if let Some(picture) = &output.kept.picture {
+        // As in the tables: what comes before stands above what comes after.
+        let stacked = StackedOptions { order: Order::Given, ..StackedOptions::default() };
+        ending.wrote(console, drawing::draw(picture, |options| chart::stacked(groups, stacked, options)));
+    }
+    ending.miss(console, &summary.slo.iter().filter_map(Held::miss).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::Gathered;
+use super::{Gathered, Reach};
 use crate::cli::CommandError;
 use crate::cli::args::{CompareOutput, Judgement, RunSource, RunsBy, SavedRun};
 use crate::cli::console::Console;
@@ -52,7 +52,7 @@ pub(super) fn run(
             (groups, Baseline::Run(before), introduction)
         }
     };
-    let gathered = Gathered { groups, baseline, settings: judgement.settings, introduction };
+    let gathered = Gathered { groups, baseline, settings: judgement.settings, reach: Reach::Whole, introduction };
     super::conclude(&gathered, judgement, output, ending, console)
 }
 

@@ -2,7 +2,8 @@
 //! nanoseconds, with the difference from its baseline beside it.
 //!
 //! Invariant: the columns are the same for all summaries; what is unknown or did not happen is an empty cell, never 0. A target of
-//! which every request failed is one row without a measure. Deliberately absent: layers, which are in JSON.
+//! which every request failed is one row without a measure. Deliberately absent: layers and objectives, which
+//! are in JSON.
 
 use crate::render::csv::write_row;
 use crate::stats::{Connection, Difference, Measure, Stats, Summary, TargetSummary};
@@ -43,21 +44,24 @@ const DIFFERENCE: [&str; 12] = [
     "lacking",
 ];
 
+/// How many requests were wanted, where the run was interrupted.
+const WANTED: &str = "wanted";
+
 /// A header line and the rows, each ending in CR LF. Several values in one cell stand as `key=value` pairs, separated by blanks.
 #[must_use]
 pub fn csv(summary: &Summary) -> String {
     let mut text = String::new();
-    write_row(&mut text, IDENTITY.into_iter().chain(STATS).chain(DIFFERENCE).map(str::to_owned));
+    write_row(&mut text, IDENTITY.into_iter().chain(STATS).chain(DIFFERENCE).chain([WANTED]).map(str::to_owned));
     for target in &summary.targets {
         if target.phases.is_empty() {
             let empty = std::iter::repeat_n(String::new(), STATS.len() + DIFFERENCE.len());
-            write_row(&mut text, identity(target).into_iter().chain(empty));
+            write_row(&mut text, identity(target).into_iter().chain(empty).chain([cell(target.wanted)]));
         }
         for (measure, stats) in &target.phases {
             let of_measure = |one: &&Difference| one.row == target.row && one.phase == *measure;
             let difference = summary.differences.iter().find(of_measure);
             let cells = identity(target).into_iter().chain(numbers(*measure, stats));
-            write_row(&mut text, cells.chain(differences(target, *measure, difference)));
+            write_row(&mut text, cells.chain(differences(target, *measure, difference)).chain([cell(target.wanted)]));
         }
     }
     text
@@ -105,11 +109,11 @@ fn differences(target: &TargetSummary, measure: Measure, one: Option<&Difference
     [
         target.outliers.iter().filter(|outlier| outlier.phase == measure).count().to_string(),
         cell(one.map(|one| one.against.label())),
-        cell(one.map(|one| one.median.get())),
-        cell(one.map(|one| one.low.get())),
-        cell(one.map(|one| one.high.get())),
-        cell(one.map(|one| one.confidence.get())),
-        cell(one.map(|one| one.p_value)),
+        cell(one.map(|one| one.estimate.median.get())),
+        cell(one.map(|one| one.estimate.low.get())),
+        cell(one.map(|one| one.estimate.high.get())),
+        cell(one.map(|one| one.estimate.confidence.get())),
+        cell(one.map(|one| one.estimate.p_value)),
         cell(one.map(|one| one.p_adjusted)),
         cell(one.map(|one| one.verdict.as_str())),
         cell(one.and_then(|one| one.within).map(Nanos::get)),
@@ -161,6 +165,7 @@ mod tests {
             (12, "difference_ns", "1877000"),
             (12, "verdict", "slower"),
             (12, "within_ns", ""),
+            (12, "wanted", ""),
         ] {
             assert_eq!(cell_of(&rows, row, column), expect, "{row}, {column}");
         }
@@ -177,12 +182,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_interrupted_run_says_how_many_requests_were_wanted() {
+        let rows = parse(&csv(&specimens::interrupted()));
+        for (row, column, expect) in
+            [(1, "name", "ec2"), (1, "requests", "0"), (1, "wanted", "8"), (2, "requests", "3"), (2, "wanted", "8")]
+        {
+            assert_eq!(cell_of(&rows, row, column), expect, "{row}, {column}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn what_is_written_parses_back(summary in specimens::any_summary()) {
             let rows = parse(&csv(&summary));
-            prop_assert!(rows.iter().all(|row| row.len() == IDENTITY.len() + STATS.len() + DIFFERENCE.len()));
+            prop_assert!(rows.iter().all(|row| row.len() == IDENTITY.len() + STATS.len() + DIFFERENCE.len() + 1));
             let expect: usize = summary.targets.iter().map(|target| target.phases.len().max(1)).sum();
             prop_assert_eq!(rows.len(), expect + 1);
         }

@@ -44,6 +44,49 @@ mod tests {
         assert_eq!((&alone["baseline"], &alone["differences"]), (&Value::Null, &Value::Array(Vec::new())));
     }
 
+    #[test]
+    fn objectives_are_listed_with_what_was_measured() {
+        let value: Value = serde_json::from_str(&json(&specimens::gated()).unwrap()).unwrap();
+        let slo = value["slo"].as_array().unwrap();
+        let of = |name: &str, objective: &str| {
+            let found = slo.iter().find(|held| held["name"] == name && held["objective"] == objective);
+            found.unwrap_or_else(|| panic!("{name}, {objective}: {slo:?}"))
+        };
+        for (name, objective, key, expect) in [
+            ("ec2", "total=53", "met", Value::Bool(true)),
+            ("ec2", "total=53", "phase", "total".into()),
+            ("ec2", "total=53", "statistic", "p50".into()),
+            ("ec2", "total=53", "bound_ns", 53_000_000.into()),
+            ("ec2", "total=53", "measured_ns", value["targets"][0]["phases"]["total"]["p50_ns"].clone()),
+            ("ec2", "total=53", "is_maximum_of", Value::Null),
+            ("elb", "total=53", "met", Value::Bool(false)),
+            ("elb", "wait.p99=25", "is_maximum_of", 30.into()),
+            ("elb", "failures=1", "met", Value::Bool(false)),
+            ("elb", "failures=1", "bound_failures", 1.into()),
+            ("elb", "failures=1", "measured_failures", 2.into()),
+            ("elb", "failures=1", "requests", 32.into()),
+            ("ec2", "blocked=1", "met", Value::Null),
+            ("ec2", "blocked=1", "measured_ns", Value::Null),
+        ] {
+            assert_eq!(of(name, objective)[key], expect, "{name}, {objective}: {key}");
+        }
+        let ungated: Value = serde_json::from_str(&json(&specimens::compared()).unwrap()).unwrap();
+        assert!(!keys(&ungated).contains(&"slo") && !keys(&ungated).contains(&"interrupted"));
+    }
+
+    #[test]
+    fn an_interruption_is_marked_and_keeps_the_baseline() {
+        let value: Value = serde_json::from_str(&json(&specimens::interrupted()).unwrap()).unwrap();
+        assert_eq!((&value["interrupted"], &value["baseline"]), (&Value::Bool(true), &"ec2".into()));
+        let targets = value["targets"].as_array().unwrap().iter();
+        let made: Vec<_> =
+            targets.map(|one| (one["name"].as_str(), one["requests"].as_u64(), one["wanted"].as_u64())).collect();
+        let of = |name, made| (Some(name), Some(made), Some(8));
+        assert_eq!(made, [of("ec2", 0), of("elb", 3), of("cdn", 3)]);
+        assert_eq!(value["differences"], Value::Array(Vec::new()));
+        assert_eq!(value["not_compared"][0]["against"]["name"], "ec2");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]

@@ -1,22 +1,26 @@
-//! The summary as Markdown for a pull request: what follows first, then one table with a row for each target.
+//! The summary as Markdown for a pull request: objectives and what follows first, then one table with a row for each target.
 //!
 //! Invariant: a target is one row, whatever its name contains: everything that Markdown would read as markup is escaped.
 
 use std::fmt::Write as _;
 
+use super::objectives::{headline, measured, result};
 use super::words::{
-    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, sentence, signed,
-    stats, verdict,
+    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, requests, sentence,
+    signed, stats, verdict,
 };
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
-use crate::stats::{Difference, Measure, Summary, TargetSummary, Verdict};
+use crate::stats::{Difference, Interruption, Measure, Stats, Summary, TargetSummary, Verdict};
 
-/// Verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow at a median
+/// In thousandths.
+const P95: u32 = 950;
+
+/// Objectives, verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow at a median
 /// says that this phase is slower (↑) or faster (↓) than that of the baseline, a question mark that it is unclear.
 #[must_use]
 pub fn markdown(summary: &Summary) -> String {
-    let mut text = verdicts(summary);
+    let mut text = interrupted(summary) + &objectives(summary) + &verdicts(summary);
     if !text.is_empty() {
         text.push('\n');
     }
@@ -25,6 +29,36 @@ pub fn markdown(summary: &Summary) -> String {
     text.push_str(&layers(summary));
     text.push_str(&notes(summary));
     text
+}
+
+/// How far the run came, where it was interrupted.
+fn interrupted(summary: &Summary) -> String {
+    let interrupted = summary.interruption();
+    interrupted.map_or(String::new(), |Interruption { made, wanted }| {
+        format!("**Interrupted** after {made} of {wanted} requests: what follows is of these.\n\n")
+    })
+}
+
+/// What became of all objectives, then of each.
+fn objectives(summary: &Summary) -> String {
+    if summary.slo.is_empty() {
+        return String::new();
+    }
+    let (verdict, words) = headline(&summary.slo);
+    let mut text = format!("**{verdict}**: {words}\n\n");
+    text.push_str(&row(["objective", "target", "measured", "result"].map(str::to_owned).into_iter()));
+    text.push_str(&row(["---"; 4].map(str::to_owned).into_iter()));
+    for held in &summary.slo {
+        let result = result(held);
+        let cells = [
+            escaped(&held.objective.to_string()),
+            escaped(&held.row.label()),
+            measured(held).map_or("–".to_owned(), |measured| escaped(&measured)),
+            if held.met == Some(true) { escaped(&result) } else { format!("**{}**", escaped(&result)) },
+        ];
+        text.push_str(&row(cells.into_iter()));
+    }
+    text + if pairs(summary).is_empty() && summary.unmatched.is_empty() { "" } else { "\n" }
 }
 
 /// A line for each two rows that were compared.
@@ -63,20 +97,25 @@ fn table(summary: &Summary) -> String {
         if compares {
             cells.extend(compared(summary, target));
         }
-        cells.extend([target.requests.to_string(), target.failures.to_string()]);
+        cells.extend([requests(target), target.failures.to_string()]);
         cells.extend(measures.iter().map(|measure| median(summary, target, *measure)));
-        let p95 = target.phases.get(&Measure::Total).map_or("–".to_owned(), |stats| escaped(&millis(stats.p95)));
-        cells.push(p95);
+        cells.push(target.phases.get(&Measure::Total).map_or("–".to_owned(), p95));
         text.push_str(&row(cells.into_iter()));
     }
     text
+}
+
+/// In parentheses where it is the maximum for want of requests.
+fn p95(stats: &Stats) -> String {
+    let p95 = escaped(&millis(stats.p95));
+    if stats.is_maximum(P95) { format!("({p95})") } else { p95 }
 }
 
 /// The verdict on the total, and its difference with the interval.
 fn compared(summary: &Summary, target: &TargetSummary) -> [String; 2] {
     match difference(summary, target, Measure::Total) {
         Some(one) => {
-            let words = format!("{} ({})", signed(one.median), interval(one.low, one.high));
+            let words = format!("{} ({})", signed(one.estimate.median), interval(&one.estimate));
             [escaped(one.verdict.as_str()), escaped(&words)]
         }
         None => ["–".to_owned(), "–".to_owned()],
@@ -102,18 +141,29 @@ fn difference<'s>(summary: &'s Summary, target: &TargetSummary, measure: Measure
 }
 
 fn legend(summary: &Summary) -> String {
-    let Some(first) = summary.differences.first() else { return "\nMedians.\n".to_owned() };
+    let Some(first) = summary.differences.first() else { return format!("\nMedians.{}\n", few(summary)) };
     let baseline = summary.baseline.as_deref().unwrap_or_default();
-    let percent = first.confidence.get() * 100.0;
+    let percent = first.estimate.confidence.get() * 100.0;
     let mut text = format!(
-        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.\n",
-        escaped(baseline)
+        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.{}\n",
+        escaped(baseline),
+        few(summary)
     );
     let hints = summary.differences.iter().filter(|one| one.verdict == Verdict::Unclear && one.more.is_some());
     for one in hints.filter(|one| one.phase != Measure::Total) {
         _ = writeln!(text, "- {}, {}: {}", escaped(&one.row.label()), one.phase, escaped(&verdict(one)));
     }
     text
+}
+
+/// What a p95 in parentheses is, where there is one.
+fn few(summary: &Summary) -> &'static str {
+    let mut totals = summary.targets.iter().filter_map(|target| target.phases.get(&Measure::Total));
+    if totals.any(|stats| stats.is_maximum(P95)) {
+        " A p95 in parentheses is the maximum: of fewer than 20 requests there is no other."
+    } else {
+        ""
+    }
 }
 
 fn layers(summary: &Summary) -> String {
@@ -124,8 +174,8 @@ fn layers(summary: &Summary) -> String {
     for cost in &summary.layers {
         let words = format!(
             "{} ms ({}), {} against {}{}",
-            signed(cost.median),
-            interval(cost.low, cost.high),
+            signed(cost.estimate.median),
+            interval(&cost.estimate),
             cost.with.label(),
             cost.without.label(),
             doubt(cost.verdict).map_or(String::new(), |doubt| format!(": {doubt}"))
@@ -163,6 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::render::markdown::tests::columns;
     use crate::render::summary::specimens;
 
     #[test]
@@ -173,7 +224,8 @@ mod tests {
             "\n- **faster**: few \\| \\<b\\> is faster than ec2 by ",
             "\n| ec2 | – | – | 30 | 0 | 0.900 | 15.995 | 17.487 | 0.060 | 17.417 | 0.090 | **51.752** | 53.323 |\n",
             " | 32 | 2 | 0.907 | 15.945 | 17.348 | 0.061 | 19.294 ↑ | 0.090 | **53.617** ↑ | 55.097 |\n",
-            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval.\n",
+            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval. A p95 in \
+             parentheses is the maximum: of fewer than 20 requests there is no other.\n- few",
             "\n- **elb**: +1.877 ms (",
             "\n- elb failed: connect.refused ×2\n- twin answered: 200 ×30, 503 ×1\n- twin: 1 of 31 requests lie far out",
         ] {
@@ -200,22 +252,58 @@ mod tests {
         assert!(failed.contains("| a\\|b\\\\x1b\\[31m\\\\n\"c\",\\`d\\` → é | 1 | 1 | – |\n"), "{failed}");
     }
 
+    #[test]
+    fn objectives_come_first_with_how_they_are_met() {
+        let text = markdown(&specimens::gated());
+        let expect = "\
+**SLO missed**: 4 of 8; 2 of these are unknown, which counts as missed
+
+| objective | target | measured | result |
+| --- | --- | --- | --- |
+| total=53 | ec2 | p50 51.752 ms | met |
+| wait.p99=25 | ec2 | p99 18.453 ms, the maximum of 30 | met |
+";
+        assert!(text.starts_with(expect), "{text}");
+        for expect in [
+            "\n| total=53 | elb | p50 53.617 ms | **missed by 0.617 ms** |\n",
+            "\n| failures=1 | elb | 2 of 32 failed | **missed by 1 request** |\n",
+            "\n| blocked=1 | elb | – | **unknown: no request has blocked** |\n",
+            "|\n\n- **slower**: elb",
+        ] {
+            assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+        }
+        let met = Summary { slo: specimens::gated().slo.into_iter().take(2).collect(), ..specimens::alone() };
+        assert!(markdown(&met).starts_with("**SLO met**: 2 of 2\n\n| objective "), "{}", markdown(&met));
+    }
+
+    #[test]
+    fn an_interruption_stands_above_everything_and_a_missing_baseline_is_named() {
+        let text = markdown(&specimens::interrupted());
+        assert!(text.starts_with("**Interrupted** after 6 of 24 requests: what follows is of these.\n\n- "), "{text}");
+        for expect in [
+            "\n- **not compared**: there is no baseline to compare cdn with: ec2 was not asked before the interruption\n",
+            "\n| ec2 | 0 of 8 | 0 | – |",
+            "\n| elb | 3 of 8 | 0 | ",
+            // Of three requests, the highest is no 95th percentile.
+            "** | (52.",
+            "\nMedians. A p95 in parentheses is the maximum: of fewer than 20 requests there is no other.\n",
+        ] {
+            assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_row_has_the_columns_of_the_header(summary in specimens::any_summary()) {
             let text = markdown(&summary);
-            let columns = |line: &str| {
-                let mut escaped = false;
-                line.chars().filter(|character| {
-                    let bar = *character == '|' && !escaped;
-                    escaped = *character == '\\' && !escaped;
-                    bar
-                }).count()
-            };
             let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
-            prop_assert_eq!(rows.len(), summary.targets.len() + 2);
-            prop_assert!(rows.iter().all(|row| columns(row) == columns(rows[0])), "{}", text);
+            let held = if summary.slo.is_empty() { 0 } else { summary.slo.len() + 2 };
+            prop_assert_eq!(rows.len(), held + summary.targets.len() + 2);
+            let (objectives, targets) = rows.split_at(held);
+            for table in [objectives, targets] {
+                prop_assert!(table.iter().all(|row| columns(row) == columns(table[0])), "{}", text);
+            }
         }
     }
 }

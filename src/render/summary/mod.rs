@@ -5,6 +5,7 @@
 mod csv;
 mod json;
 mod markdown;
+mod objectives;
 #[cfg(test)]
 mod specimens;
 mod terminal;
@@ -14,3 +15,4 @@ pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;
 pub use terminal::terminal;
+pub use words::interruption;

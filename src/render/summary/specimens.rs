@@ -1,9 +1,11 @@
 //! Summaries to render in tests.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use crate::stats::specimens::{Specimen, noisy, trace};
-use crate::stats::{Baseline, Settings, Summary, Tolerance, grouped, summarise};
+use crate::stats::{Baseline, Settings, Slo, Summary, Tolerance, Wanted, grouped, grouped_until, summarise};
 use crate::trace::Trace;
 
 /// The phases of a request over the network to a server near by, in microseconds.
@@ -60,6 +62,32 @@ pub(super) fn hostile() -> Summary {
     summarise(&grouped(&[failed]), &Baseline::Absent, &Settings::default()).unwrap()
 }
 
+/// A run that was ended before its baseline was asked.
+pub(super) fn interrupted() -> Summary {
+    let wanted = ["ec2", "elb", "cdn"].map(|name| Wanted {
+        name: name.to_owned(),
+        tags: BTreeMap::new(),
+        path: None,
+        requests: 8,
+    });
+    let traces: Vec<Trace> = ["elb", "cdn"]
+        .into_iter()
+        .flat_map(|name| noisy(&Specimen { name: Some(name), ..Specimen::default() }, &NEAR, 0.03, 3, 1))
+        .collect();
+    let groups = grouped_until(&traces, &wanted);
+    let mut summary = summarise(&groups, &Baseline::Target("ec2".to_owned()), &Settings::default()).unwrap();
+    summary.interrupt(&wanted);
+    summary
+}
+
+/// Objectives that are met, missed, and of which nobody knows.
+pub(super) fn gated() -> Summary {
+    let slo: Slo = "total=53,wait.p99=25,failures=1,blocked=1".parse().unwrap();
+    let mut summary = compared();
+    summary.slo = slo.hold(summary.targets.iter().filter(|target| target.row.name.starts_with('e')));
+    summary
+}
+
 /// Two targets that were asked once.
 pub(super) fn once_each() -> Summary {
     let traces = ["base", "other"].map(|name| trace(&Specimen { name: Some(name), ..Specimen::default() }));
@@ -70,7 +98,7 @@ prop_compose! {
     /// Groups of a few requests under any names, with and without vantages, paths and failures.
     pub(super) fn any_summary()(
         kinds in proptest::collection::vec((".{0,20}", 0_usize..3, any::<bool>(), 0_usize..4, 0_u64..4_000_000, 0_u8..5, 0_u32..3), 0..20),
-        tolerance in 0_u32..100,
+        tolerance in 0_u32..100, slo in 0_usize..4, wanted in 0_u64..3,
     ) -> Summary {
         let mut traces = Vec::new();
         for (index, (name, vantage, reused, path, length, failed, count)) in kinds.iter().enumerate() {
@@ -90,6 +118,12 @@ prop_compose! {
         let baseline = if traces.is_empty() { Baseline::Absent } else { Baseline::Target("base".to_owned()) };
         let same_within = if tolerance == 0 { Tolerance::Spread } else { Tolerance::PerMille(tolerance) };
         let settings = Settings { resamples: 50, same_within, ..Settings::default() };
-        summarise(&grouped(&traces), &baseline, &settings).unwrap()
+        let mut summary = summarise(&grouped(&traces), &baseline, &settings).unwrap();
+        let slo = ["", "total=1", "connect.p95 = 2ms , failures=0", "failures=50%,tls=1,wait=3s"][slo].parse::<Slo>();
+        summary.slo = slo.map_or(Vec::new(), |slo| slo.hold(&summary.targets));
+        if wanted > 0 {
+            summary.interrupt(&[Wanted { name: "base".to_owned(), tags: BTreeMap::new(), path: None, requests: wanted }]);
+        }
+        summary
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::render::length::millis;
-use crate::stats::{Counts, Difference, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary, Verdict};
+use crate::stats::{
+    Counts, Difference, Estimate, Interruption, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary,
+    Verdict,
+};
 use crate::time::Nanos;
 
 /// Milliseconds with a sign, without the unit: `+2.031`, `-0.120`, `0`.
@@ -16,8 +19,8 @@ pub(super) fn signed(length: SignedNanos) -> String {
 }
 
 /// `+1.912 to +2.144`.
-pub(super) fn interval(low: SignedNanos, high: SignedNanos) -> String {
-    format!("{} to {}", signed(low), signed(high))
+pub(super) fn interval(estimate: &Estimate) -> String {
+    format!("{} to {}", signed(estimate.low), signed(estimate.high))
 }
 
 /// `slower`, `same within ±0.041`, `unclear, about 24 more of each would tell`.
@@ -60,10 +63,10 @@ fn unequal(summary: &Summary, total: &Difference) -> Option<String> {
 
 fn conclusion(summary: &Summary, difference: &Difference) -> String {
     let (one, other) = (difference.row.label(), difference.against.label());
-    let range = format!("{} ms", interval(difference.low, difference.high));
+    let range = format!("{} ms", interval(&difference.estimate));
     match difference.verdict {
         Verdict::Slower | Verdict::Faster => {
-            let by = format!("{} ms ({range})", millis(difference.median.magnitude()));
+            let by = format!("{} ms ({range})", millis(difference.estimate.median.magnitude()));
             let share = share(summary, difference).map_or(String::new(), |share| format!(", {share}"));
             let mostly = mostly(summary, difference).map_or(String::new(), |phase| format!(", mostly in {phase}"));
             format!("{one} is {} than {other} by {by}{share}{mostly}", difference.verdict.as_str())
@@ -87,7 +90,9 @@ fn yet(summary: &Summary, total: &Difference) -> String {
     let phases = of_pair(summary, &total.row, &total.against).filter(|one| one.phase != Measure::Total);
     let differing = phases.filter(|one| matches!(one.verdict, Verdict::Slower | Verdict::Faster));
     let words: Vec<String> = differing
-        .map(|one| format!("{} is {} by {} ms", one.phase, one.verdict.as_str(), millis(one.median.magnitude())))
+        .map(|one| {
+            format!("{} is {} by {} ms", one.phase, one.verdict.as_str(), millis(one.estimate.median.magnitude()))
+        })
         .collect();
     if words.is_empty() { String::new() } else { format!("; but {}", words.join(", ")) }
 }
@@ -95,8 +100,9 @@ fn yet(summary: &Summary, total: &Difference) -> String {
 /// The difference as a share of the baseline's median: `+12 %`.
 fn share(summary: &Summary, difference: &Difference) -> Option<String> {
     let median = u128::from(stats(summary, &difference.against, difference.phase)?.p50.get());
-    let per_mille = (u128::from(difference.median.magnitude().get()) * 1_000 + median / 2).checked_div(median)?;
-    let sign = if difference.median.get() < 0 { '-' } else { '+' };
+    let per_mille =
+        (u128::from(difference.estimate.median.magnitude().get()) * 1_000 + median / 2).checked_div(median)?;
+    let sign = if difference.estimate.median.get() < 0 { '-' } else { '+' };
     Some(match per_mille {
         0..100 => format!("{sign}{}.{} %", per_mille / 10, per_mille % 10),
         _ => format!("{sign}{} %", (per_mille + 5) / 10),
@@ -106,8 +112,9 @@ fn share(summary: &Summary, difference: &Difference) -> Option<String> {
 /// The phase that makes more than half of a difference of the total.
 fn mostly(summary: &Summary, total: &Difference) -> Option<Measure> {
     let phases = of_pair(summary, &total.row, &total.against).filter(|one| one.phase != Measure::Total);
-    let most = phases.filter(|one| one.verdict == total.verdict).max_by_key(|one| one.median.magnitude())?;
-    (most.median.magnitude().get().saturating_mul(2) > total.median.magnitude().get()).then_some(most.phase)
+    let most = phases.filter(|one| one.verdict == total.verdict).max_by_key(|one| one.estimate.median.magnitude())?;
+    (most.estimate.median.magnitude().get().saturating_mul(2) > total.estimate.median.magnitude().get())
+        .then_some(most.phase)
 }
 
 /// The differences of two rows, in the order of measures.
@@ -160,8 +167,39 @@ pub(super) fn lacking(counts: Counts, lacking: Counts) -> Option<String> {
     }
 }
 
+/// `interrupted after 8 of 2000 requests: what follows is of these`; `None` where the run was not interrupted.
+#[must_use]
+pub fn interruption(summary: &Summary) -> Option<String> {
+    let Interruption { made, wanted } = summary.interruption()?;
+    Some(format!("interrupted after {made} of {wanted} requests: what follows is of these"))
+}
+
+/// How many requests were made, and of how many where the run was interrupted: `30`, `4 of 1000`.
+pub(super) fn requests(target: &TargetSummary) -> String {
+    match target.wanted {
+        Some(wanted) => format!("{} of {wanted}", target.requests),
+        None => target.requests.to_string(),
+    }
+}
+
+/// Why a row has nothing to be compared, or to compare others with: it has no request that succeeded.
+fn unmeasured(summary: &Summary, row: &Row) -> Option<String> {
+    let target = summary.targets.iter().find(|target| target.row == *row)?;
+    match target.requests - target.failures {
+        0 if target.requests == 0 => Some(format!("{} was not asked before the interruption", row.label())),
+        0 => Some(format!("no request to {} succeeded", row.label())),
+        _ => None,
+    }
+}
+
 /// Why two rows were not compared at all.
 pub(super) fn nothing_compared(summary: &Summary, row: &Row, against: &Row) -> String {
+    if let Some(reason) = unmeasured(summary, against) {
+        return format!("there is no baseline to compare {} with: {reason}", row.label());
+    }
+    if let Some(reason) = unmeasured(summary, row) {
+        return format!("{} and {} were not compared: {reason}", row.label(), against.label());
+    }
     let missing = summary.not_compared.iter().filter(|one| one.row == *row && one.against == *against);
     let few = missing.map(|one| one.counts).find(|counts| counts.target > 0 && counts.baseline > 0);
     let both = format!("{} and {}", row.label(), against.label());

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::parse::length;
 use super::*;
 use crate::stats::{Connection, Sample};
 use crate::trace::Phase;
@@ -18,6 +19,7 @@ fn row(name: &str, totals: &[u64], failures: u64) -> TargetSummary {
         tags: BTreeMap::new(),
         path: None,
         requests: totals.len() as u64 + failures,
+        wanted: None,
         failures,
         failure_codes: BTreeMap::new(),
         throughput_rps: None,
@@ -28,7 +30,10 @@ fn row(name: &str, totals: &[u64], failures: u64) -> TargetSummary {
 }
 
 fn misses(slo: &str, rows: &[TargetSummary]) -> Vec<String> {
-    slo.parse::<Slo>().unwrap().judge_rows(rows).iter().map(ToString::to_string).collect()
+    let held = slo.parse::<Slo>().unwrap().hold(rows);
+    // A miss is what is not met, or not known.
+    assert!(held.iter().all(|held| held.miss().is_none() == (held.met == Some(true))), "{held:?}");
+    held.iter().filter_map(Held::miss).map(|miss| miss.to_string()).collect()
 }
 
 #[test]
@@ -94,6 +99,15 @@ fn a_target_is_held_to_the_statistic_that_is_named_or_to_the_median() {
         (" total = 4 , total.max=100", over("total = 4", "5", "1", "4")),
     ] {
         assert_eq!(misses(text, &rows), expect, "{text}");
+    }
+}
+
+#[test]
+fn a_statistic_is_called_alike_everywhere() {
+    for (word, statistic) in Statistic::WORDS {
+        let json = serde_json::to_value(statistic).unwrap();
+        assert_eq!(json, statistic.as_str(), "{word}");
+        assert_eq!(Statistic::WORDS.iter().find(|(word, _)| json == *word).unwrap().1, statistic);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The differences: for each two rows a sentence on the whole, and a row for each phase.
 
-use super::{paint_of, paint_of_verdict};
+use super::{INDENT, paint_of, paint_of_verdict};
 use crate::render::summary::words::{
     interval, lacking, not_compared, nothing_compared, of_pair, pairs, sentence, signed, verdict,
 };
@@ -8,8 +8,6 @@ use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, columns};
 use crate::stats::{Difference, Measure, Row, Summary, Verdict};
 
-/// Rows of phases stand in below their sentence.
-const INDENT: usize = 2;
 /// Blanks between columns.
 const GAP: usize = 2;
 
@@ -21,7 +19,7 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
     }
     let mut lines = Vec::new();
     if let Some(first) = summary.differences.first() {
-        let percent = first.confidence.get() * 100.0;
+        let percent = first.estimate.confidence.get() * 100.0;
         let words = format!("differences of medians, with their {percent} % interval, ms");
         lines.push(Line::new(style).with(Paint::Dim, words));
     }
@@ -49,16 +47,16 @@ fn pair(summary: &Summary, row: &Row, against: &Row, style: Style) -> Vec<Line> 
     let mut lines = Paragraph::new(style, Line::new(style), 0).part(paint, words).finish();
     let widest = |text: fn(&Difference) -> String| differences.iter().map(|one| columns(&text(one))).max().unwrap_or(0);
     let phases = Measure::all().map(|measure| columns(measure.as_str())).max().unwrap_or(0);
-    let medians = widest(|one| signed(one.median));
-    let ranges = widest(|one| interval(one.low, one.high));
+    let medians = widest(|one| signed(one.estimate.median));
+    let ranges = widest(|one| interval(&one.estimate));
     for measure in Measure::all() {
         let start = Line::new(style).pad_to(INDENT).with(paint_of(measure), measure.as_str());
         let start = start.pad_to(INDENT + phases);
         let rest = differences.iter().find(|one| one.phase == measure).map(|one| {
             let start = start
                 .clone()
-                .with(Paint::Strong, format!("{:>1$}", signed(one.median), medians + GAP))
-                .with(Paint::Dim, format!("{:>1$}", interval(one.low, one.high), ranges + GAP))
+                .with(Paint::Strong, format!("{:>1$}", signed(one.estimate.median), medians + GAP))
+                .with(Paint::Dim, format!("{:>1$}", interval(&one.estimate), ranges + GAP))
                 .with(Paint::Plain, " ".repeat(GAP));
             // Where the verdict has no room beside the interval, it stands below.
             let column = start.columns();

@@ -1,17 +1,15 @@
 //! The table of lengths: a block for each measure, a row for each target that has it.
 
-use super::strip::Strip;
-use super::{name, name_width, paint_of};
+use super::strip::{self, Strip};
+use super::{INDENT, name, name_width, paint_of};
 use crate::render::length::millis;
 use crate::render::summary::words::measures;
 use crate::render::terminal::Style;
-use crate::render::terminal::line::{Line, Paint, columns};
+use crate::render::terminal::line::{Line, Paint, Paragraph, columns};
 use crate::stats::{Measure, Stats, Summary};
 
 /// Blanks between columns.
 const GAP: usize = 2;
-/// Names of targets stand in a little below the name of the measure.
-const INDENT: usize = 2;
 /// A strip is not drawn shorter, and not longer.
 const STRIP: std::ops::RangeInclusive<usize> = 12..=28;
 /// The columns, the dispensable ones last.
@@ -19,7 +17,10 @@ const COLUMNS: [&str; 8] = ["count", "p50", "p95", "p99", "sd", "max", "mean", "
 /// So many of them stand before a strip; the others are shown where even the longest leaves room.
 const BEFORE_STRIP: usize = 6;
 
-/// The table, its header first; none where every request failed.
+/// The percentiles among them, in thousandths.
+const PERCENTILES: [(&str, u32); 2] = [("p95", 950), ("p99", 990)];
+
+/// The table, its header first, and what its signs mean; none where every request failed.
 pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
     let measures = measures(summary);
     if measures.is_empty() {
@@ -45,6 +46,7 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
             lines.push(table.row(start, measure, stats, strip));
         }
     }
+    lines.extend(table.legend(summary));
     lines
 }
 
@@ -73,7 +75,7 @@ struct Table {
 impl Table {
     fn new(summary: &Summary, measures: &[Measure], style: Style) -> Self {
         let layout = if summary.targets.len() == 1 { Layout::Rows } else { Layout::Blocks };
-        let names = name_width(summary, style);
+        let names = name_width(summary.targets.iter().map(|target| &target.row), style);
         let longest = measures.iter().map(|measure| columns(measure.as_str())).max().unwrap_or(0);
         let start = match layout {
             Layout::Blocks => INDENT + names,
@@ -107,12 +109,34 @@ impl Table {
         line
     }
 
+    /// What a strip shows, where there are any, and which percentiles are none.
+    fn legend(&self, summary: &Summary) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if self.strip.is_some() {
+            let signs = strip::legend(self.style.glyphs).into_iter();
+            let legend = Paragraph::new(self.style, Line::new(self.style), 0);
+            lines.extend(signs.fold(legend, |legend, sign| legend.part(Paint::Dim, sign)).finish());
+        }
+        let shown = COLUMNS.iter().zip(&self.shown).filter_map(|(word, _)| Some((*word, percentile(word)?)));
+        let all = || summary.targets.iter().flat_map(|target| target.phases.values());
+        let few = shown.filter(|(_, per_mille)| all().any(|stats| stats.is_maximum(*per_mille)));
+        let few: Vec<String> = few
+            .map(|(word, per_mille)| format!("{word} of fewer than {}", 1_000_u32.div_ceil(1_000 - per_mille)))
+            .collect();
+        if !few.is_empty() {
+            let words = format!("{} is the maximum", few.join(" and "));
+            lines.extend(Paragraph::new(self.style, Line::new(self.style), 0).part(Paint::Dim, words).finish());
+        }
+        lines
+    }
+
     fn row(&self, start: Line, measure: Measure, stats: &Stats, strip: Option<Strip>) -> Line {
         let mut line = start.pad_to(self.start);
         for (index, (cell, width)) in cells(stats).iter().zip(&self.shown).enumerate() {
             let paint = match COLUMNS[index] {
                 "p50" => Paint::Strong,
                 "count" => Paint::Dim,
+                word if percentile(word).is_some_and(|per_mille| stats.is_maximum(per_mille)) => Paint::Dim,
                 _ => Paint::Plain,
             };
             line.add(paint, format!("{cell:>width$}"));
@@ -121,6 +145,11 @@ impl Table {
         line.add(Paint::Plain, " ".repeat(GAP));
         line.with(paint_of(measure), strip.draw(stats))
     }
+}
+
+/// The percentile that a column shows, in thousandths.
+fn percentile(column: &str) -> Option<u32> {
+    PERCENTILES.iter().find(|(word, _)| *word == column).map(|(_, per_mille)| *per_mille)
 }
 
 /// The numbers in the order of the columns.

@@ -2,21 +2,24 @@
 //!
 //! First a row for each target with its failures by code; then the lengths, measure by measure, so that what is to be compared
 //! stands together, each with a strip of how its lengths lie, all of one measure on one scale; then the differences, each pair of
-//! rows with a sentence on the whole; then layers, and what lies far out.
+//! rows with a sentence on the whole; then layers, what lies far out, and what became of objectives.
 //!
 //! Invariants: those of [`crate::render::terminal`]. Columns are left out from the right where there is no room, the strips first.
 
 mod differences;
 mod lengths;
+mod objectives;
 mod strip;
 
-use super::words::{counted, layer_note, outliers};
+use super::words::{counted, interruption, layer_note, outliers, requests};
 use crate::render::length::millis;
 use crate::render::summary::words::{doubt, interval, signed};
 use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, clip_middle, columns};
-use crate::stats::{Measure, Summary, TargetSummary, Verdict};
+use crate::stats::{Measure, Row, Summary, TargetSummary, Verdict};
 
+/// What belongs to a heading stands in.
+const INDENT: usize = 2;
 /// Names are not cut shorter than this.
 const LEAST_NAME: usize = 12;
 /// Names are not given more than this share of the width.
@@ -27,16 +30,19 @@ const MOST_LISTED: usize = 5;
 /// The summary. One without targets says so.
 #[must_use]
 pub fn terminal(summary: &Summary, style: &Style) -> String {
-    if summary.targets.is_empty() {
-        return "no requests\n".to_owned();
-    }
     let style = *style;
+    if summary.targets.is_empty() {
+        let mut out = String::new();
+        Line::new(style).with(Paint::Plain, "no requests").write_to(&mut out);
+        return out;
+    }
     let sections = [
         targets(summary, style),
         lengths::lines(summary, style),
         differences::lines(summary, style),
         layers(summary, style),
         far_out(summary, style),
+        objectives::lines(summary, style),
     ];
     let mut out = String::new();
     for lines in sections.into_iter().filter(|lines| !lines.is_empty()) {
@@ -51,8 +57,8 @@ pub fn terminal(summary: &Summary, style: &Style) -> String {
 }
 
 /// How wide the column of names is: as wide as the longest, within limits.
-fn name_width(summary: &Summary, style: Style) -> usize {
-    let longest = summary.targets.iter().map(|target| columns(&style.glyphs.spell(&target.row.label()))).max();
+fn name_width<'r>(rows: impl Iterator<Item = &'r Row>, style: Style) -> usize {
+    let longest = rows.map(|row| columns(&style.glyphs.spell(&row.label()))).max();
     longest.unwrap_or(0).min((style.width / NAME_SHARE).max(LEAST_NAME))
 }
 
@@ -81,13 +87,15 @@ fn paint_of_verdict(verdict: Verdict) -> Paint {
 
 /// A row for each target: how many requests, how they ended, how many in a second.
 fn targets(summary: &Summary, style: Style) -> Vec<Line> {
-    let width = name_width(summary, style);
-    let requests = summary.targets.iter().map(|target| target.requests.to_string().len()).max().unwrap_or(0);
+    let width = name_width(summary.targets.iter().map(|target| &target.row), style);
+    let widest = summary.targets.iter().map(|target| requests(target).len()).max().unwrap_or(0);
     let row = |target: &TargetSummary| {
         let label = Line::new(style).with(Paint::Strong, name(&target.row.label(), width, style));
         let mut ended = Paragraph::new(style, label, width + 2);
-        let noun = if target.requests == 1 { "request" } else { "requests" };
-        ended = ended.part(Paint::Plain, format!("{:>requests$} {noun}", target.requests));
+        let noun = if target.requests == 1 && target.wanted.is_none() { "request" } else { "requests" };
+        let is_short = target.wanted.is_some_and(|wanted| wanted > target.requests);
+        let paint = if is_short { Paint::Warn } else { Paint::Plain };
+        ended = ended.part(paint, format!("{:>widest$} {noun}", requests(target)));
         if target.failures > 0 {
             let words = format!("{} failed: {}", target.failures, counted(&target.failure_codes));
             ended = ended.part(Paint::Bad, words);
@@ -97,7 +105,7 @@ fn targets(summary: &Summary, style: Style) -> Vec<Line> {
             ended = ended.part(paint, format!("{status} ×{count}"));
         }
         if let Some(throughput) = target.throughput_rps {
-            ended = ended.part(Paint::Dim, format!("{throughput:.1}/s"));
+            ended = ended.part(Paint::Dim, format!("{throughput:.1} completed/s"));
         }
         if let Some(path) = &target.path {
             ended = ended.part(Paint::Dim, format!("path {path}"));
@@ -107,7 +115,9 @@ fn targets(summary: &Summary, style: Style) -> Vec<Line> {
         }
         ended.finish()
     };
-    summary.targets.iter().flat_map(row).collect()
+    let interrupted = interruption(summary)
+        .map_or(Vec::new(), |words| Paragraph::new(style, Line::new(style), 0).part(Paint::Warn, words).finish());
+    interrupted.into_iter().chain(summary.targets.iter().flat_map(row)).collect()
 }
 
 /// The cost of each layer, and what the paths do not tell.
@@ -117,16 +127,20 @@ fn layers(summary: &Summary, style: Style) -> Vec<Line> {
     }
     let mut lines = vec![Line::new(style).with(Paint::Dim, "layers, by the difference of the waits of two paths, ms")];
     let widths = summary.layers.iter().fold((0, 0, 0), |(layer, median, range), cost| {
-        let interval = interval(cost.low, cost.high);
-        (layer.max(columns(&cost.layer)), median.max(columns(&signed(cost.median))), range.max(columns(&interval)))
+        let interval = interval(&cost.estimate);
+        (
+            layer.max(columns(&cost.layer)),
+            median.max(columns(&signed(cost.estimate.median))),
+            range.max(columns(&interval)),
+        )
     });
     for cost in &summary.layers {
         let (layer, median, range) = widths;
         let start = Line::new(style)
             .pad_to(2)
             .with(Paint::Strong, format!("{:<layer$}", cost.layer))
-            .with(paint_of_verdict(cost.verdict), format!("  {:>median$}", signed(cost.median)))
-            .with(Paint::Dim, format!("  {:<range$}  ", interval(cost.low, cost.high)));
+            .with(paint_of_verdict(cost.verdict), format!("  {:>median$}", signed(cost.estimate.median)))
+            .with(Paint::Dim, format!("  {:<range$}  ", interval(&cost.estimate)));
         let column = start.columns();
         let words = format!("{} against {}", cost.with.label(), cost.without.label());
         let doubt = doubt(cost.verdict).unwrap_or_default();

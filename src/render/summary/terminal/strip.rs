@@ -8,6 +8,26 @@ use crate::render::terminal::Glyphs;
 use crate::stats::Stats;
 use crate::time::Nanos;
 
+/// For the shortest to the longest, the median, what lies between it and p75, between that and p95, and beyond the end.
+const fn signs(glyphs: Glyphs) -> [char; 5] {
+    match glyphs {
+        Glyphs::Unicode => ['─', '█', '▓', '░', '→'],
+        Glyphs::Ascii => ['-', '#', '=', '+', '>'],
+    }
+}
+
+/// What each sign means.
+pub(super) fn legend(glyphs: Glyphs) -> [String; 5] {
+    let [line, median, near, far, beyond] = signs(glyphs);
+    [
+        format!("{line} min to max"),
+        format!("{median} p50"),
+        format!("{near} to p75"),
+        format!("{far} to p95"),
+        format!("{beyond} goes on"),
+    ]
+}
+
 /// Cells for the lengths from `low` to `high`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strip {
@@ -27,10 +47,7 @@ impl Strip {
 
     /// The cells of one sample.
     pub(super) fn draw(&self, stats: &Stats) -> String {
-        let [line, median, near, far, beyond] = match self.glyphs {
-            Glyphs::Unicode => ['─', '█', '▓', '░', '→'],
-            Glyphs::Ascii => ['-', '#', '=', '+', '>'],
-        };
+        let [line, median, near, far, beyond] = signs(self.glyphs);
         let mut cells = vec![' '; self.cells];
         let mut fill = |from: Nanos, to: Nanos, glyph: char| {
             for cell in &mut cells[self.cell(from)..=self.cell(to)] {

@@ -14,7 +14,7 @@ fn shown(summary: &Summary, width: usize, glyphs: Glyphs) -> String {
 fn what_was_measured_and_what_follows() {
     let text = shown(&specimens::compared(), 110, Glyphs::Unicode);
     for expect in [
-        "elb        32 requests · 2 failed: connect.refused ×2 · 200 ×30 · 10.2/s · path elb,ec2\n",
+        "elb        32 requests · 2 failed: connect.refused ×2 · 200 ×30 · 10.2 completed/s · path elb,ec2\n",
         "ms           count     p50     p95      p99       sd      max    mean     min\ndns\n  ec2           30   0.900   0.950",
         "\nelb is slower than ec2 by 1.865 ms (",
         ", +3.6 %, mostly in wait\n  dns      +0.007  ",
@@ -36,7 +36,7 @@ fn what_was_measured_and_what_follows() {
 fn one_target_is_a_table_of_its_phases() {
     let text = shown(&specimens::alone(), 60, Glyphs::Ascii);
     let expect = "\
-ec2  30 requests | 200 x30 | 10.2/s
+ec2  30 requests | 200 x30 | 10.2 completed/s
 
 ms       count     p50     p95     p99     sd     max
 dns         30   0.900   0.950   0.952  0.027   0.952
@@ -46,6 +46,7 @@ send        30   0.060   0.063   0.063  0.002   0.063
 wait        30  17.417  18.344  18.453  0.479  18.453
 receive     30   0.090   0.095   0.096  0.003   0.096
 total       30  51.752  53.323  53.550  0.874  53.550
+p99 of fewer than 100 is the maximum
 ";
     assert_eq!(text, expect);
 }
@@ -88,6 +89,45 @@ fn a_pair_of_too_few_requests_is_one_line() {
     let text = shown(&specimens::once_each(), 60, Glyphs::Unicode);
     let expect = "\nother and base were not compared: 1 and 1 completed requests\nare too few\n";
     assert!(text.ends_with(expect), "{text}");
+}
+
+#[test]
+fn signs_are_explained_once_and_what_is_no_percentile_is_said() {
+    let text = shown(&specimens::compared(), 110, Glyphs::Unicode);
+    let legend = "\n─ min to max · █ p50 · ▓ to p75 · ░ to p95 · → goes on\np95 of fewer than 20 and p99 of fewer than 100 is the maximum\n";
+    assert_eq!(text.matches(legend).count(), 1, "{text}");
+    // Without strips, only the percentiles are of interest; a column that has no room is not spoken of.
+    assert!(shown(&specimens::compared(), 40, Glyphs::Unicode).contains("\np95 of fewer than 20 is the maximum\n"));
+    assert!(!shown(&specimens::hostile(), 110, Glyphs::Unicode).contains("p95"));
+}
+
+#[test]
+fn objectives_stand_last_with_how_they_are_met() {
+    let text = shown(&specimens::gated(), 100, Glyphs::Unicode);
+    let expect = "
+SLO missed: 4 of 8; 2 of these are unknown, which counts as missed
+  total=53     ec2  p50 51.752 ms                    · met
+";
+    assert!(text.contains(expect), "{text}");
+    for expect in [
+        "53.617 ms                    · missed by 0.617 ms\n",
+        "2 of 32 failed                   · missed by 1 request\n",
+        "–                                · unknown: no request has blocked\n",
+    ] {
+        assert!(text.contains(expect), "{expect:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_says_so_and_keeps_its_baseline_in_sight() {
+    let text = shown(&specimens::interrupted(), 100, Glyphs::Ascii);
+    let expect = "\
+interrupted after 6 of 24 requests: what follows is of these
+ec2  0 of 8 requests
+elb  3 of 8 requests | 200 x3 | ";
+    assert!(text.starts_with(expect), "{text}");
+    let expect = "\nthere is no baseline to compare elb with: ec2 was not asked before the interruption\n";
+    assert!(text.contains(expect), "{text}");
 }
 
 proptest! {
