@@ -155,21 +155,23 @@ fn people_see_nested_layers_then_counts_and_medians() {
   passed  apig (REST API, regional): certain, by x-amz-apigw-id,
           x-amzn-requestid
   layers  of the wait of 100.000 ms, own times; ~ is an estimate
-  network            ~16.000 ms            kernel
-  apig                10.000 ms of 80.000  apig log +/-2.000 ms
-    lambda.placement ~34.580 ms            apig log +/-1.020 ms
-    lambda.init       15.300 ms            lambda log
-    lambda.handler    20.120 ms            lambda log
-  unattributed         4.000 ms            kernel
+  network                                      ~16.000 ms            kernel
+  apig                 =====================    10.000 ms of 80.000  apig log
+                                                                     +/-2 ms
+    lambda.placement    =========              ~34.580 ms            apig log
+                                                                     +/-1.02 ms
+    lambda.init              ====               15.300 ms            lambda log
+    lambda.handler              ======          20.120 ms            lambda log
+  unattributed                                   4.000 ms            kernel
 
 2 balanced  GET https://api.example.com/orders       200 | HTTP/1.1 | 116.140 ms
   2024-11-22 04:00:00.500 UTC
   passed  elb (application): certain, by cookie AWSALB
   layers  of the wait of 100.000 ms, own times; ~ is an estimate
-  network      ~16.000 ms            kernel
-  elb            2.000 ms of 72.000  alb log +/-2.000 ms
-    ec2         70.000 ms            alb log
-  unattributed  12.000 ms            kernel
+  network                                 ~16.000 ms            kernel
+  elb             ===================       2.000 ms of 72.000  alb log +/-2 ms
+    ec2           ===================      70.000 ms            alb log
+  unattributed                             12.000 ms            kernel
 
 3 balanced  GET https://api.example.com/orders       200 | HTTP/1.1 | 116.140 ms
   2024-11-22 04:00:00.500 UTC
@@ -260,6 +262,70 @@ fn evidence_comes_from_anywhere() {
 }
 
 #[test]
+fn logs_of_which_none_can_be_used_are_an_error_that_says_what_they_are() {
+    let directory = directory();
+    let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).expect("a file");
+    write("empty", b"");
+    write("binary", b"\x7fELF\x02\0\0\0");
+    write("cut.json", br#"{"Traces": [{"Id": "1-67400000-0"#);
+    write("realtime.log", b"1732248001.600\t0.080\tabc==\n");
+    for (words, expect) in [
+        (&["--alb", "apig.jsonl"][..], "--alb: apig.jsonl looks like API Gateway JSON; did you mean --apig?\n"),
+        (&["--apig", "lambda.log"], "--apig: lambda.log looks like a log of Lambda; did you mean --lambda?\n"),
+        (
+            &["--lambda", "other.log"],
+            "--lambda: other.log looks like an access log of an Application Load Balancer; did you mean --alb?\n",
+        ),
+        (&["--xray", "empty"], "--xray: empty is empty\n"),
+        (&["--nlb", "binary"], "--nlb: binary does not look like a TLS log of a Network Load Balancer"),
+        (&["--xray", "cut.json"], "--xray: cut.json looks like documents of X-Ray, but nothing of it can be read\n"),
+        (&["--cloudfront-realtime", "realtime.log"], "--cloudfront-fields names those that were chosen\n"),
+        (&["--apig", "binary"], "--apig-format names another format\n"),
+    ] {
+        let (stdout, stderr) = check(directory.path(), &[&["traces.jsonl"], words].concat(), 1);
+        assert!(stderr.contains(expect), "{words:?}: {stderr}");
+        assert!(stderr.ends_with("wirefall: none of the logs given could be used\n"), "{words:?}: {stderr}");
+        assert!(!stderr.contains(" of 0 "), "{stderr}");
+        assert!(stdout.contains("requests   0 of 3 split by layers"), "{stdout}");
+    }
+    // With one that can be used, the others are only named.
+    let words = ["traces.jsonl", "--alb", "alb", "--lambda", "empty", "--apig", "other.log"];
+    let (_, stderr) = check(directory.path(), &words, 0);
+    assert!(stderr.contains("did you mean --alb?") && stderr.contains("empty is empty"), "{stderr}");
+}
+
+#[test]
+fn a_chart_of_nothing_says_which_log_is_missing() {
+    let directory = directory();
+    let words = ["traces.jsonl", "--alb", "other.log", "--chart", "layers.svg"];
+    let (_, stderr) = check(directory.path(), &words, 1);
+    let expect = "wirefall: no chart of layers: no wait could be split; missing: --apig or --xray for apig, --lambda or --xray \
+                  for lambda, --alb or --clb for elb, --xray, or the log of the layer before it, for ec2\n";
+    assert!(stderr.ends_with(expect), "{stderr}");
+}
+
+#[test]
+fn a_trace_that_is_given_twice_counts_once_and_one_that_differs_is_named() {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    let (once, _) = check(directory.path(), &["traces.jsonl", "--alb", "alb", "--format", "jsonl"], 0);
+    // What was attributed is still the same trace.
+    fs::write(at("attributed.jsonl"), &once).unwrap();
+    let words = ["traces.jsonl", "traces.jsonl", "attributed.jsonl", "--alb", "alb", "--format", "jsonl"];
+    let (again, stderr) = check(directory.path(), &words, 0);
+    assert_eq!(again, once);
+    assert!(stderr.contains("6 traces stand in the input more than once: each counts once\n"), "{stderr}");
+    let differs = fs::read_to_string(at("traces.jsonl")).unwrap().replace("/orders", "/others");
+    fs::write(at("differs.jsonl"), differs).unwrap();
+    let (_, stderr) = check(directory.path(), &["traces.jsonl", "differs.jsonl", "--alb", "alb"], 0);
+    let expect = format!(
+        "traces.jsonl and differs.jsonl: the id 67400000{:024x} stands for two traces that differ in their URL",
+        2
+    );
+    assert!(stderr.contains(&expect), "{stderr}");
+}
+
+#[test]
 fn what_matches_nothing_says_what_was_looked_for() {
     let directory = directory();
     let (stdout, stderr) = check(directory.path(), &["traces.jsonl", "--alb", "other.log"], 0);
@@ -281,6 +347,7 @@ fn misuse_says_what_is_wrong() {
     for (words, exit_code, expect) in [
         (&["traces.jsonl", "--alb", "none.log"][..], 1, "cannot read none.log: "),
         (&["traces.jsonl", "--alb", "none*.log"], 1, "no file matches this pattern"),
+        (&["/dev/null", "--alb", "alb"], 1, "/dev/null has no traces: --save and --format jsonl write them"),
         (&["none.jsonl"], 1, "cannot read none.jsonl: "),
         (&["-", "--alb", "-"], 2, "standard input can be read once"),
         (&["traces.jsonl", "--apig-format", "abc"], 2, "--apig-format"),

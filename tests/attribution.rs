@@ -19,6 +19,7 @@ use wirefall::lab::{Lab, LabOptions, Profile, Served, TimeScale};
 use wirefall::probe::{Interrupt, Probe};
 use wirefall::target::LayerPath;
 use wirefall::time::Nanos;
+use wirefall::trace::layers::{Certainty, Sign};
 use wirefall::trace::{Layer, LayerEvidence, Phase, Trace};
 
 /// How often each path is asked, beyond the first time, which is not counted where it is about warm ones.
@@ -54,6 +55,9 @@ const LAMBDA_WARM: &[&str] = &["apig", "apig.waf", "apig.authorizer", "lambda.in
 const WARM: &[Told] = &[
     Told { endpoint: "ec2", layers: &[], untold: &["ec2"] },
     told("elb", &["elb", "ec2"]),
+    told("clb", &["elb", "ec2"]),
+    // A network load balancer logs connections, not requests.
+    Told { endpoint: "nlb", layers: &[], untold: &["elb", "ec2"] },
     told("cloudfront", &["cloudfront", "ec2"]),
     told("apig-http", &["apig", "elb", "ec2"]),
     told("apig-rest", &["apig", "apig.waf", "apig.authorizer", "elb", "ec2"]),
@@ -138,6 +142,8 @@ fn logs_of(mut text: impl FnMut(&str) -> String) -> Logs {
         (Format::CloudFrontRealtime(columns), text(Log::CloudFrontRealtime.file_name())),
         (Format::AlbAccess, text(Log::AlbAccess.file_name())),
         (Format::AlbConnection, text(Log::AlbConnections.file_name())),
+        (Format::ClassicElb, text(Log::ClbAccess.file_name())),
+        (Format::NlbTls, text(Log::NlbTls.file_name())),
         (Format::ApiGateway(None), text(Log::ApiGateway.file_name())),
         (Format::XRay, text("xray.json")),
         (Format::Lambda, text(Log::LambdaText.file_name())),
@@ -186,7 +192,8 @@ fn attributed(traces: &[Trace], logs: &Logs) -> Vec<Trace> {
         let wait = trace.span(Phase::Wait).expect("a wait").duration;
         assert!(trace.layers.is_empty() || trace.layers.sum() == wait, "{:?}", trace.layers);
         // A client's port may be used again within a run, which leaves a connection, and nothing of the wait, in doubt.
-        let of_waits = trace.rejected.iter().filter(|rejected| rejected.evidence != LayerEvidence::AlbConnectionLog);
+        let of_connections = [LayerEvidence::AlbConnectionLog, LayerEvidence::NlbLog];
+        let of_waits = trace.rejected.iter().filter(|rejected| !of_connections.contains(&rejected.evidence));
         assert_eq!(of_waits.count(), 0, "{:?}", trace.rejected);
     }
     traces
@@ -299,12 +306,14 @@ fn missing_logs_leave_more_unattributed(run: &Run, all: &[Trace], logs: &Logs) {
     };
     let no_log: fn(&Format) -> bool = |_| true;
     let no_balancer: fn(&Format) -> bool = |format| matches!(format, Format::AlbAccess);
+    let no_classic: fn(&Format) -> bool = |format| matches!(format, Format::ClassicElb);
     let no_function: fn(&Format) -> bool = |format| matches!(format, Format::Lambda | Format::XRay);
     let no_gateway: fn(&Format) -> bool = |format| matches!(format, Format::ApiGateway(_) | Format::XRay);
     for (missing, endpoint, gone) in [
         (no_log, "apig-lambda", &["apig", "apig.waf", "apig.authorizer", "lambda.invoke", "lambda.handler"][..]),
         (no_log, "elb", &["elb", "ec2"]),
         (no_balancer, "elb", &["elb", "ec2"]),
+        (no_classic, "clb", &["elb", "ec2"]),
         (no_balancer, "fargate", &["elb", "fargate"]),
         (no_function, "apig-lambda", &["lambda.handler"]),
         (no_gateway, "apig-lambda", &["apig", "apig.waf", "apig.authorizer"]),
@@ -331,6 +340,52 @@ fn missing_logs_leave_more_unattributed(run: &Run, all: &[Trace], logs: &Logs) {
                     "{endpoint}: {layer}"
                 );
             }
+        }
+    }
+}
+
+/// How long the server says that the handshake took, where it is certain whose it was.
+fn handshakes(traces: &[Trace]) -> Vec<(Nanos, &Trace)> {
+    let witness = |trace: &Trace| match trace.phase_witnesses.as_slice() {
+        [] => None,
+        [one] => {
+            assert_eq!((one.phase, one.witness.evidence), (Phase::Tls, LayerEvidence::NlbLog));
+            assert_eq!(one.witness.field.as_deref(), Some("tls_handshake_time"));
+            Some(one.witness.duration)
+        }
+        several => panic!("{several:?}"),
+    };
+    traces.iter().filter_map(|trace| Some((witness(trace)?, trace))).collect()
+}
+
+#[test]
+fn the_clock_of_a_load_balancer_changes_nothing() {
+    const PATHS: &[Told] =
+        &[told("clb", &["elb", "ec2"]), Told { endpoint: "nlb", layers: &[], untold: &["elb", "ec2"] }];
+    for skew in ["5000", "-5000"] {
+        let run = run(&format!("skew_ms.elb = {skew}"), names(PATHS), REQUESTS);
+        let logs = logs_of(|name| file(run.logs.path(), name));
+        let traces = attributed(&run.traces, &logs);
+        check(&run, &traces, PATHS);
+        let (nlb, others): (Vec<Trace>, Vec<Trace>) =
+            traces.into_iter().partition(|trace| trace.subject.name.as_deref() == Some("nlb"));
+        assert_eq!(handshakes(&others), [], "{skew}");
+        let name = "lab-nlb-c6e77e28c25b2234.elb.us-east-1.amazonaws.com".to_owned();
+        for (traces, sign) in [(&others, Sign::Cookie("AWSELB".to_owned())), (&nlb, Sign::Cname(name))] {
+            for trace in traces {
+                let elb = trace.passed.iter().find(|passed| passed.layer == Layer::Elb).expect("a balancer");
+                assert_eq!(elb.certainty, Certainty::Certain, "{elb:?}");
+                assert!(elb.by.contains(&sign), "{elb:?}");
+            }
+        }
+        let handshakes = handshakes(&nlb);
+        // A port may have been used twice for one host, which leaves both connections in doubt.
+        assert!(handshakes.len() * 10 >= REQUESTS * 9, "{skew}: {} of {REQUESTS}", handshakes.len());
+        for (server, trace) in handshakes {
+            let whole = trace.span(Phase::Wait).expect("a wait").end();
+            // It began after the client's SYN, and was over before the request came; the log has milliseconds.
+            assert!(server <= whole + WITHIN, "{skew}: {server} of {whole}");
+            assert!(trace.layers.iter().all(|share| share.layer != Layer::Elb), "{:?}", trace.layers);
         }
     }
 }

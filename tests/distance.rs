@@ -200,12 +200,12 @@ fn names_lead_to_their_region_and_without_one_to_the_nearest() {
 #[ignore = "needs network namespaces"]
 fn every_path_is_reached_in_every_region() {
     let _alone = alone();
-    // Near, so that 66 requests do not take half a minute.
+    // Near, so that 78 requests do not take half a minute.
     let near: Vec<_> = lab().regions().iter().zip(2..).map(|(region, ms)| format!("{} = {ms}", region.name)).collect();
     let profile = format!("[distance.round_trip_ms]\n{}", near.join("\n"));
     let profile = Profile::parse(&profile, "near.toml").unwrap();
     let lab = Lab::start_at_distance(&profile, &options()).unwrap();
-    assert_eq!(lab.lab().endpoints().len(), 11 * lab.regions().len());
+    assert_eq!(lab.lab().endpoints().len(), 13 * lab.regions().len());
     for endpoint in lab.lab().endpoints() {
         let region = lab.regions().iter().find(|region| Some(region.name.as_str()) == endpoint.region.as_deref());
         let trace = trace(&lab, &endpoint.url, Family::Any);

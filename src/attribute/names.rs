@@ -53,10 +53,10 @@ pub(super) fn hints(name: &str, certainty: Certainty, sign: fn(String) -> Sign) 
         [.., region, "elb"] => hint(Layer::Elb, certainty).of_kind(format!("application or classic, in {region}")),
         [_, .., "elb", region] => hint(Layer::Elb, certainty).of_kind(format!("network, in {region}")),
         [machine, region, "compute"] if machine.starts_with("ec2-") => {
-            hint(Layer::Ec2, certainty.min(Certainty::Likely)).of_kind(format!("a public address in {region}"))
+            hint(Layer::Ec2, certainty.min(Certainty::Likely)).of_kind(format!("in {region}"))
         }
         [machine, "compute-1"] if machine.starts_with("ec2-") => {
-            hint(Layer::Ec2, certainty.min(Certainty::Likely)).of_kind("a public address in us-east-1")
+            hint(Layer::Ec2, certainty.min(Certainty::Likely)).of_kind("in us-east-1")
         }
         [.., service, region] if is_region(region) => {
             hint(Layer::Service, certainty).of_kind(format!("{service} in {region}"))
@@ -116,8 +116,8 @@ mod tests {
             ("web-1.cn-north-1.elb.amazonaws.com.cn", "elb", Certain, "application or classic, in cn-north-1"),
             ("web-0a1b.elb.us-east-1.amazonaws.com", "elb", Certain, "network, in us-east-1"),
             ("web-0a1b.elb.eusc-de-east-1.amazonaws.eu", "elb", Certain, "network, in eusc-de-east-1"),
-            ("ec2-198-51-100-7.eu-west-1.compute.amazonaws.com", "ec2", Likely, "a public address in eu-west-1"),
-            ("ec2-198-51-100-7.compute-1.amazonaws.com", "ec2", Likely, "a public address in us-east-1"),
+            ("ec2-198-51-100-7.eu-west-1.compute.amazonaws.com", "ec2", Likely, "in eu-west-1"),
+            ("ec2-198-51-100-7.compute-1.amazonaws.com", "ec2", Likely, "in us-east-1"),
             ("dynamodb.us-east-1.amazonaws.com", "service", Certain, "dynamodb in us-east-1"),
             ("dynamodb.us-gov-west-1.api.aws", "service", Certain, "dynamodb in us-gov-west-1"),
             ("bucket.s3.eu-central-1.amazonaws.com", "service", Certain, "s3 in eu-central-1"),

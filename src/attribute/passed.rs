@@ -8,6 +8,8 @@
 //! Layers come outermost first: accelerators and edges, then what the URL's host names, then other front doors, then what runs
 //! code. Where the target's path is named by its user, that order counts.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::hint::Hint;
 use super::{headers, names};
 use crate::event::DnsSource;
@@ -69,7 +71,52 @@ fn by_name(trace: &Trace) -> Vec<Hint> {
     };
     let answers = trace.dns.iter().flat_map(|dns| &dns.queries).filter_map(|query| query.answer.as_ref());
     hints.extend(answers.flat_map(|answer| &answer.cname).flat_map(|name| names::hints(name, certainty, Sign::Cname)));
+    match reached(trace) {
+        // The name of a machine, but no machine of AWS's: a tunnel, or a stand-in.
+        Some(Reach::ThisMachine) => hints.retain(|hint| hint.layer != Layer::Ec2),
+        Some(reach) => {
+            for hint in hints.iter_mut().filter(|hint| hint.layer == Layer::Ec2) {
+                hint.kind = hint.kind.take().map(|kind| format!("{} address {kind}", reach.word()));
+            }
+        }
+        None => {}
+    }
     hints
+}
+
+/// What kind of address answered. Public names of machines lead to private addresses from within their network (Amazon VPC user
+/// guide, "DNS attributes for your VPC").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    ThisMachine,
+    Private,
+    Public,
+}
+
+impl Reach {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::ThisMachine => "this machine's",
+            Self::Private => "a private",
+            Self::Public => "a public",
+        }
+    }
+}
+
+/// Which kind the connection led to; `None` where there was none, or where a proxy made the last one.
+fn reached(trace: &Trace) -> Option<Reach> {
+    let connect = trace.connect.as_ref().filter(|connect| connect.proxy.is_none())?;
+    let remote: SocketAddr = connect.remote.as_ref()?.parse().ok()?;
+    let address = remote.ip().to_canonical();
+    let is_private = match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    };
+    Some(match (address.is_loopback() || address.is_unspecified(), is_private) {
+        (true, _) => Reach::ThisMachine,
+        (false, true) => Reach::Private,
+        (false, false) => Reach::Public,
+    })
 }
 
 /// `x-amzn-requestid` and `x-amzn-errortype`, which many services send: what they mean depends on what is beside them.

@@ -91,6 +91,12 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether it tells of connections, and not of the requests on them.
+    #[must_use]
+    pub const fn knows_connections_only(self) -> bool {
+        matches!(self, Self::NlbTls | Self::AlbConnection)
+    }
+
     /// What messages call it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use memchr::memchr_iter;
 
 use super::needles::Needles;
-use super::record::{Key, Record, Source};
+use super::record::{Key, Record};
 use super::root::{agent_token, traceparent, x_ray_root};
 use crate::trace::{Trace, TraceId};
 
@@ -62,9 +62,8 @@ impl Wanted {
     /// Whether a record has a key that is looked for.
     #[must_use]
     pub fn wants(&self, record: &Record) -> bool {
-        let knows_connections_only = matches!(record.source, Source::NlbTls | Source::AlbConnection);
         record.keys.iter().any(|key| match key {
-            Key::ClientPort(client) if !knows_connections_only => self.alone.contains(client),
+            Key::ClientPort(client) if !record.source.knows_connections_only() => self.alone.contains(client),
             key => self.keys.contains(key),
         })
     }
@@ -197,7 +196,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::attribute::record::Where;
+    use crate::attribute::record::{Source, Where};
 
     const OWN: &str = "5833726236d228ad5d99923122bbe354";
     const OTHER: &str = "6833726236d228ad5d99923122bbe354";

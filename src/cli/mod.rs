@@ -33,6 +33,7 @@ mod verdict;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::lab::ProfileError;
 use args::{ArgsError, Command};
 use console::Console;
 
@@ -85,7 +86,7 @@ enum CommandError {
     },
     /// Its profile means nothing.
     #[error(transparent)]
-    Profile(#[from] crate::lab::ProfileError),
+    Profile(#[from] ProfileError),
     /// Its profile does not know where the client is.
     #[error("--at")]
     Place(#[from] crate::lab::PlaceError),
@@ -98,6 +99,18 @@ enum CommandError {
     /// There is no such baseline.
     #[error("--baseline")]
     Baseline(#[from] crate::stats::SummariseError),
+    /// There is nothing in it to split.
+    #[error("{0} has no traces: --save and --format jsonl write them")]
+    NoTracesToSplit(String),
+    /// Logs were given, and none of them is what it was given as.
+    #[error("none of the logs given could be used")]
+    NoEvidence,
+    /// No wait could be split into layers, so there is nothing to draw.
+    #[error("no chart of layers: no wait could be split; missing: {missing}")]
+    NothingSplit {
+        /// Which logs would speak of which layers.
+        missing: String,
+    },
     /// Nothing was saved that could be compared.
     #[error("{0} has no traces to compare")]
     NoTraces(String),
@@ -155,7 +168,7 @@ impl CommandError {
     /// What somebody wrote that means nothing is misuse; a file that cannot be read or written is not, whoever named it.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Args(ArgsError::Read { .. }) => exit::OTHER,
+            Self::Args(ArgsError::Read { .. }) | Self::Profile(ProfileError::Read { .. }) => exit::OTHER,
             Self::Args(_) | Self::Baseline(_) | Self::Profile(_) | Self::Place(_) | Self::TimeScale(_) => exit::USAGE,
             _ if self.is_reader_gone() => 0,
             _ => exit::OTHER,

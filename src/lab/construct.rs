@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 use super::clock::{Timer, wall_clock};
 use super::dns::{self, NameServer};
@@ -60,7 +59,7 @@ pub(super) fn build(
         }
         None => None,
     };
-    let tls = TlsAcceptor::from(credentials.server);
+    let tls = Arc::new(credentials.servers);
     let (inner, inner_stopped) = watch::channel(());
     let (front, front_stopped) = watch::channel(());
     let mut seeds = SplitMix64::new(options.seed);
@@ -77,8 +76,11 @@ pub(super) fn build(
         });
         let building = Neighbourhood { runtime, site, around, options, stopped: &inner_stopped };
         let layers = building.layers(&mut seeds)?;
-        let secure =
-            Door::Front { hosts: secure_hosts(site, &layers), tls: Some(tls.clone()), ledger: Arc::clone(&ledger) };
+        let secure = Door::Front {
+            hosts: secure_hosts(site, &layers),
+            tls: Some(Arc::clone(&tls)),
+            ledger: Arc::clone(&ledger),
+        };
         let plain = Door::Front { hosts: plain_hosts(site, &layers), tls: None, ledger: Arc::clone(&ledger) };
         for (listeners, door) in [(https, secure), (http, plain)] {
             let door = Arc::new(door);

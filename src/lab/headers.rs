@@ -97,7 +97,13 @@ impl Passage {
             Kind::RestToLambda | Kind::RestToService | Kind::RestToHttp | Kind::Lambda | Kind::Service => {
                 Some(inventor.uuid())
             }
-            Kind::Ec2 | Kind::Fargate | Kind::Elb | Kind::RedirectingElb | Kind::FunctionUrl => None,
+            Kind::Ec2
+            | Kind::Fargate
+            | Kind::Elb
+            | Kind::RedirectingElb
+            | Kind::ClassicElb
+            | Kind::NetworkElb
+            | Kind::FunctionUrl => None,
         };
         let extended_request_id = match kind {
             Kind::RestToLambda | Kind::RestToService | Kind::RestToHttp => Some(inventor.gateway_id()),
@@ -109,8 +115,15 @@ impl Passage {
 
     /// Makes the client's headers those of the request to the next layer.
     pub(super) fn forward(&self, headers: &mut HeaderMap, client: IpAddr, next: &str) {
+        if self.kind == Kind::NetworkElb {
+            // What HTTP/2 says in a pseudo-header has to stand somewhere in HTTP/1.1; nothing else is touched.
+            if !headers.contains_key(HOST) {
+                put(headers, &HOST, next);
+            }
+            return;
+        }
         drop_hop_by_hop(headers);
-        if self.kind != Kind::Elb || !headers.contains_key(HOST) {
+        if !matches!(self.kind, Kind::Elb | Kind::ClassicElb) || !headers.contains_key(HOST) {
             put(headers, &HOST, next);
         }
         let passed = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
@@ -165,6 +178,8 @@ impl Passage {
     pub(super) fn fail(&self, headers: &mut HeaderMap) {
         match self.kind {
             Kind::Elb => put(headers, &SERVER, ELB_SERVER),
+            // A classic one gives no name; a network one would close the connection, for it knows no responses.
+            Kind::ClassicElb | Kind::NetworkElb => {}
             Kind::CloudFront => put(headers, &HeaderName::from_static("x-cache"), "Error from cloudfront"),
             _ => put(headers, &ERROR_TYPE, "InternalServerErrorException"),
         }
@@ -181,6 +196,7 @@ impl Passage {
         match self.kind {
             Kind::RestToHttp => remap(headers),
             Kind::RestToService => keep_content_headers(headers),
+            Kind::NetworkElb => return,
             _ => {}
         }
         drop_hop_by_hop(headers);
@@ -192,6 +208,9 @@ impl Passage {
             }
             Kind::HttpApi => self.put_request_id(headers, &HeaderName::from_static("apigw-requestid")),
             Kind::Elb if profile.elb.stickiness == Stickiness::Cookie => self.set_cookies(headers, &inventor.cookie()),
+            Kind::ClassicElb if profile.clb.stickiness == Stickiness::Cookie => {
+                self.set_classic_cookies(headers, &inventor.classic_cookie());
+            }
             Kind::CloudFront => {
                 put(headers, &HeaderName::from_static("x-cache"), "Miss from cloudfront");
                 put(headers, &VIA, &self.via);
@@ -219,10 +238,25 @@ impl Passage {
             format!("AWSALB={value}; Expires={expires}; Path=/"),
             format!("AWSALBCORS={value}; Expires={expires}; Path=/; SameSite=None{secure}"),
         ];
-        for cookie in cookies {
-            if let Ok(value) = HeaderValue::try_from(cookie) {
-                headers.append(SET_COOKIE, value);
-            }
+        append_cookies(headers, cookies);
+    }
+
+    /// The same of a classic load balancer, which writes them in its own way.
+    fn set_classic_cookies(&self, headers: &mut HeaderMap, value: &str) {
+        let age = COOKIE_LIFE.get() / 1_000_000_000;
+        let secure = if self.scheme == Scheme::Https { ";SECURE" } else { "" };
+        let cookies = [
+            format!("AWSELB={value};PATH=/;MAX-AGE={age}"),
+            format!("AWSELBCORS={value};PATH=/;MAX-AGE={age}{secure};SAMESITE=None"),
+        ];
+        append_cookies(headers, cookies);
+    }
+}
+
+fn append_cookies(headers: &mut HeaderMap, cookies: [String; 2]) {
+    for cookie in cookies {
+        if let Ok(value) = HeaderValue::try_from(cookie) {
+            headers.append(SET_COOKIE, value);
         }
     }
 }
@@ -246,7 +280,8 @@ fn put(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
 fn trace(kind: Kind, request: &HeaderMap, inventor: &Inventor, at: Timestamp<Realtime>) -> Option<TraceHeader> {
     let given = request.get(TRACE).and_then(|value| value.to_str().ok()).map(TraceHeader::parse);
     match kind {
-        Kind::Ec2 | Kind::Fargate | Kind::Service | Kind::CloudFront => given,
+        // Of the load balancers, only application ones know the header.
+        Kind::Ec2 | Kind::Fargate | Kind::Service | Kind::CloudFront | Kind::ClassicElb | Kind::NetworkElb => given,
         Kind::Elb | Kind::RedirectingElb => {
             let mut trace = given.unwrap_or_default();
             let name = if trace.get("Root").is_some() { "Self" } else { "Root" };

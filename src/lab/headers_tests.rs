@@ -53,6 +53,8 @@ fn each_layer_adds_and_takes_away_its_headers() {
     ];
     let lambda = [("content-type", "a/b"), ("x-amzn-requestid", "inner"), ("x-amzn-trace-id", ROOT)];
     check_returned(Kind::Elb, &app, &["content-length", "content-type", "date", "server", "set-cookie"]);
+    check_returned(Kind::ClassicElb, &app, &["content-length", "content-type", "date", "server", "set-cookie"]);
+    check_returned(Kind::NetworkElb, &app, &["connection", "content-length", "content-type", "date", "server"]);
     check_returned(Kind::HttpApi, &app, &["apigw-requestid", "content-length", "content-type", "date", "server"]);
     check_returned(
         Kind::RestToHttp,
@@ -127,6 +129,14 @@ fn both_cookies_expire_after_a_week() {
     assert_eq!(cookies[1], format!("AWSALBCORS={id};{attributes}; SameSite=None; Secure"));
     let none = Profile::parse("elb.stickiness = 'none'", "none.toml").unwrap();
     assert_eq!(names(&returned(Kind::Elb, &[], &none)), [""; 0]);
+
+    let headers = returned(Kind::ClassicElb, &[], &none);
+    let cookies: Vec<_> = headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    let id = cookies[0].strip_prefix("AWSELB=").and_then(|rest| rest.strip_suffix(";PATH=/;MAX-AGE=604800")).unwrap();
+    assert!(id.len() == 158 && id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()), "{id}");
+    assert_eq!(cookies[1], format!("AWSELBCORS={id};PATH=/;MAX-AGE=604800;SECURE;SAMESITE=None"));
+    let none = Profile::parse("clb.stickiness = 'none'", "none.toml").unwrap();
+    assert_eq!(names(&returned(Kind::ClassicElb, &[], &none)), [""; 0]);
 }
 
 #[test]
@@ -138,7 +148,15 @@ fn the_trace_header_keeps_its_root() {
     let elb = seen(Kind::Elb, &given);
     assert!(elb.starts_with("Self=1-6"), "{elb}");
     assert!(elb.ends_with(&format!(";{ROOT};Parent=bbbbbbbbbbbbbbbb;Sampled=1")), "{elb}");
-    for kind in [Kind::HttpApi, Kind::RestToHttp, Kind::FunctionUrl, Kind::CloudFront, Kind::Ec2] {
+    for kind in [
+        Kind::HttpApi,
+        Kind::RestToHttp,
+        Kind::FunctionUrl,
+        Kind::CloudFront,
+        Kind::ClassicElb,
+        Kind::NetworkElb,
+        Kind::Ec2,
+    ] {
         assert_eq!(seen(kind, &given), format!("{ROOT};Parent=bbbbbbbbbbbbbbbb;Sampled=1"), "{kind:?}");
     }
     let lambda = seen(Kind::Lambda, &given);
@@ -170,7 +188,10 @@ fn requests_are_rewritten_for_the_next_layer() {
     let elb = forwarded(Kind::Elb);
     assert_eq!((value(&elb, "user-agent"), value(&elb, "host")), ("curl", "a.lab.test"));
     assert_eq!((value(&elb, "x-forwarded-proto"), value(&elb, "x-forwarded-port")), ("https", "443"));
-    for headers in [&edge, &elb] {
+    let classic = forwarded(Kind::ClassicElb);
+    assert_eq!((value(&classic, "host"), value(&classic, "x-forwarded-proto")), ("a.lab.test", "https"));
+    assert_eq!(forwarded(Kind::NetworkElb), map(&client));
+    for headers in [&edge, &elb, &classic] {
         assert_eq!((value(headers, "x-forwarded-for"), value(headers, "connection")), ("192.0.2.1, 127.0.0.1", ""));
     }
 }

@@ -59,6 +59,11 @@ impl Inventor {
         STANDARD.encode(self.bytes::<96>())
     }
 
+    /// The same of a classic load balancer.
+    pub(super) fn classic_cookie(&self) -> String {
+        self.hex::<79>().to_ascii_uppercase()
+    }
+
     /// The identity of a new trace, or of a load balancer's part in one: `1-<8 hex: epoch seconds>-<24 hex>`.
     pub(super) fn trace_root(&self, now: Timestamp<Realtime>) -> String {
         format!("1-{:08x}-{}", now.as_nanos() / 1_000_000_000, self.hex::<12>())

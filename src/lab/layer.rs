@@ -113,6 +113,7 @@ impl Layer {
             call: None,
             status: None,
             sent: 0,
+            body: 0,
             invocation: None,
         };
         let ledger = &self.around.ledger;
@@ -124,7 +125,8 @@ impl Layer {
             Role::Relay { upstream, name } => self.relay(upstream, name, &passage, request, arrival, part).await,
         };
         part.status = Some(response.status().as_u16());
-        part.sent = length_of_head(response.headers()) + response.body().len() as u64;
+        part.body = response.body().len() as u64;
+        part.sent = length_of_head(response.headers()) + part.body;
         response
     }
 
@@ -224,7 +226,8 @@ impl Layer {
     ) -> Response<Bytes> {
         let (before, behind) = (self.own() / 3, self.own().saturating_sub(self.own() / 3));
         let due = self.guard(arrival, &mut part.guards).await + before;
-        passage.forward(request.headers_mut(), arrival.client.ip(), name);
+        let next = if self.station.kind == Kind::NetworkElb { &part.asked.authority } else { name };
+        passage.forward(request.headers_mut(), arrival.client.ip(), next);
         let passed = self.passed(request.headers()).join(",");
         if let Ok(passed) = HeaderValue::try_from(passed) {
             request.headers_mut().insert(PASSED, passed);
@@ -306,6 +309,7 @@ fn asked(request: &Request<Bytes>, arrival: Arrival) -> Asked {
         version: if request.version() == http::Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
         user_agent: request.headers().get(USER_AGENT).and_then(|agent| Some(agent.to_str().ok()?.to_owned())),
         received: line as u64 + length_of_head(request.headers()) + request.body().len() as u64,
+        body: request.body().len() as u64,
     }
 }
 

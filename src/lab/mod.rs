@@ -11,6 +11,7 @@
 //! anything but time and headers.
 
 mod clock;
+mod connection;
 mod construct;
 mod distance;
 mod dns;
@@ -21,10 +22,12 @@ mod lambda;
 mod layer;
 pub mod link;
 mod listen;
+mod meter;
 mod place;
 mod profile;
 mod random;
 mod scribe;
+mod secure;
 mod serve;
 mod served;
 mod skew;
@@ -42,6 +45,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
+pub use self::connection::{Connection, Ended, Handshake, TlsSession};
 pub use self::distance::{DistantLab, Region};
 pub use self::lambda::{Placement, Pool, Sandbox, Start, Throttled, TimeScale, TimeScaleError};
 pub use self::listen::BindError;
@@ -52,9 +56,7 @@ pub use self::profile::{
     StartKind, Stickiness,
 };
 pub use self::scribe::LogError;
-pub use self::served::{
-    Asked, Call, Connection, Guards, Handshake, Invocation, LayerTime, SERVED_KEPT, Served, TlsSession,
-};
+pub use self::served::{Asked, Call, Guards, Invocation, LayerTime, SERVED_KEPT, Served};
 pub use self::skew::{Skew, SkewError};
 pub use self::tls::CertificateError;
 pub use self::zone::{Addresses, Transport, Zone, answer};

@@ -1,6 +1,6 @@
 //! Writes the lab's logs: a thread that takes what the servers tell and appends it to files.
 //!
-//! Files are new with each lab. A line is complete as soon as its request has ended; X-Ray's document, which is one for all
+//! Files are new with each lab. A line is complete as soon as its request, or its connection, has ended; X-Ray's document, which is one for all
 //! requests, is written anew when there is time, and at the end. Invariant: a file that cannot be written is an error with its
 //! name, told once; that file is left alone from then on, and the lab and the other files go on.
 
@@ -152,6 +152,7 @@ impl Desk {
             let text = match entry {
                 Entry::Served(served) => log.of_request(served, profile),
                 Entry::Handshake(handshake) => log.of_handshake(handshake, profile),
+                Entry::Ended(ended) => log.of_connection(ended, profile),
                 Entry::WriteOut(_) => String::new(),
             };
             let Some(open) = file.as_mut().filter(|_| !text.is_empty()) else { continue };

@@ -1,4 +1,4 @@
-//! Sockets in front of the layers: connections, TLS, HTTP/1.1 and HTTP/2, and which host name leads to which layer.
+//! Sockets in front of the layers: connections, HTTP/1.1 and HTTP/2, and which host name leads to which layer.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,12 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 
 use super::clock::wall_clock;
+use super::connection::Connection;
 use super::headers::{Scheme, TRACE};
 use super::layer::{Arrival, Layer, NUMBER, PASSED};
-use super::served::{Connection, Handshake, Ledger, Served, TlsSession};
+use super::secure::Attended;
+use super::served::{Ledger, Served};
+use super::tls::Servers;
 
 /// The longest request body: API Gateway's quota. All layers take it whole before they pass it on.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
@@ -34,7 +36,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// What is behind a listener.
 pub(super) enum Door {
     /// Clients: the host name decides. Requests get a record here.
-    Front { hosts: HashMap<String, Host>, tls: Option<TlsAcceptor>, ledger: Arc<Ledger> },
+    Front { hosts: HashMap<String, Host>, tls: Option<Arc<Servers>>, ledger: Arc<Ledger> },
     /// Other servers of the lab.
     Inner(Arc<Layer>),
 }
@@ -67,27 +69,19 @@ pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, mut stop: wat
 async fn welcome(stream: TcpStream, client: SocketAddr, door: Arc<Door>, mut stop: watch::Receiver<()>) {
     // Without it small writes may be late, but right.
     let _ = stream.set_nodelay(true);
-    let port = stream.local_addr().map_or(0, |address| address.port());
-    let connection = Connection { id: random(), port, tls: None };
-    if let Door::Front { tls: Some(acceptor), hosts, ledger } = &*door {
-        let (accepted_at, since) = (wall_clock(), Instant::now());
-        let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream));
-        let accepted = tokio::select! {
-            accepted = handshake => accepted,
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    let listener = stream.local_addr().unwrap_or(unknown);
+    let connection = Connection { id: random(), port: listener.port(), tls: None };
+    if let Door::Front { tls: Some(servers), hosts, ledger } = &*door {
+        let mut attended = Attended::new(Arc::clone(ledger), client, listener, connection);
+        let handshake = tokio::time::timeout(HANDSHAKE, attended.shake_hands(stream, servers, hosts));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
             _ = stop.changed() => return,
         };
-        // A handshake that fails is the client's to tell about.
-        if let Ok(Ok(stream)) = accepted {
-            let took = since.elapsed().into();
-            let tls = tls_session(stream.get_ref().1);
-            let host = tls.as_ref().and_then(|tls| hosts.get(tls.server_name.as_deref()?));
-            let connection = Connection { tls: tls.clone(), ..connection };
-            if let Some(Host { layer, .. }) = host {
-                let (layer, station) = (layer.station.kind.layer(), layer.station.name);
-                let connection = connection.clone();
-                ledger.shook_hands(Handshake { layer, station, accepted_at, took, client, connection });
-            }
-            converse(stream, client, connection, door, stop).await;
+        if let Ok(Some(stream)) = shaken {
+            let connection = attended.connection();
+            converse(stream, client, connection, Arc::clone(&door), stop).await;
         }
     } else {
         converse(stream, client, connection, door, stop).await;
@@ -98,25 +92,6 @@ async fn welcome(stream: TcpStream, client: SocketAddr, door: Arc<Door>, mut sto
 fn random() -> u128 {
     let half = || u128::from(getrandom::u64().unwrap_or_default());
     half() << 64 | half()
-}
-
-fn tls_session(connection: &rustls::ServerConnection) -> Option<TlsSession> {
-    let protocol = match connection.protocol_version()? {
-        rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
-        _ => "TLSv1.3",
-    };
-    let suite = connection.negotiated_cipher_suite()?.suite().as_str()?;
-    let server_name = connection.server_name().map(str::to_ascii_lowercase);
-    Some(TlsSession { protocol, cipher: name_of_cipher(suite), server_name })
-}
-
-/// OpenSSL's name of a cipher suite: `TLS_AES_128_GCM_SHA256`, `ECDHE-ECDSA-AES128-GCM-SHA256`.
-fn name_of_cipher(suite: &str) -> String {
-    if let Some(suite) = suite.strip_prefix("TLS13_") {
-        return format!("TLS_{suite}");
-    }
-    let name = suite.trim_start_matches("TLS_").replace("_WITH_", "_").replace("_POLY1305_SHA256", "_POLY1305");
-    name.replace("AES_", "AES").replace('_', "-")
 }
 
 async fn converse<S>(
@@ -224,21 +199,4 @@ fn plain(status: StatusCode, sentence: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(sentence.as_bytes())));
     *response.status_mut() = status;
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ciphers_have_the_names_of_openssl() {
-        for (suite, name) in [
-            ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
-            ("TLS13_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
-            ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
-            ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"),
-        ] {
-            assert_eq!(name_of_cipher(suite), name);
-        }
-    }
 }

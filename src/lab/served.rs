@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::connection::{Connection, Ended, Handshake};
 use super::lambda::Placement;
 use crate::time::{Nanos, Realtime, Timestamp};
 
@@ -45,45 +46,6 @@ pub struct Served {
     pub layers: Vec<LayerTime>,
 }
 
-/// A client's connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// Its number, random.
-    pub id: u128,
-    /// The port that it leads to.
-    pub port: u16,
-    /// How TLS is spoken on it; `None` in clear text.
-    pub tls: Option<TlsSession>,
-}
-
-/// How TLS is spoken on a connection, in the words of OpenSSL, which AWS's logs use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsSession {
-    /// `TLSv1.3`
-    pub protocol: &'static str,
-    /// `TLS_AES_256_GCM_SHA384`
-    pub cipher: String,
-    /// The name that the client asked for.
-    pub server_name: Option<String>,
-}
-
-/// A TLS handshake with one of the lab's host names, as its server saw it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Handshake {
-    /// The layer that made it.
-    pub layer: &'static str,
-    /// The name of the server.
-    pub station: &'static str,
-    /// When the connection had been accepted.
-    pub accepted_at: Timestamp<Realtime>,
-    /// From there until the handshake was done.
-    pub took: Nanos,
-    /// The client's address.
-    pub client: SocketAddr,
-    /// What came of it.
-    pub connection: Connection,
-}
-
 /// One layer's part in one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerTime {
@@ -111,6 +73,8 @@ pub struct LayerTime {
     pub status: Option<u16>,
     /// Its response in bytes, as HTTP/1.1 would write it.
     pub sent: u64,
+    /// The response's body alone.
+    pub body: u64,
     /// What happened in the sandbox, if the layer is Lambda and had one for the request.
     pub invocation: Option<Invocation>,
 }
@@ -134,6 +98,8 @@ pub struct Asked {
     pub user_agent: Option<String>,
     /// The request in bytes, as HTTP/1.1 would write it.
     pub received: u64,
+    /// Its body alone.
+    pub body: u64,
 }
 
 /// What stands in front of an API, in this order; `None` where it has none.
@@ -197,6 +163,7 @@ struct Books {
 pub(super) enum Entry {
     Served(Served),
     Handshake(Handshake),
+    Ended(Ended),
     /// Says when everything before it is written.
     WriteOut(Sender<()>),
 }
@@ -231,6 +198,11 @@ impl Ledger {
     /// A client's handshake is done.
     pub(super) fn shook_hands(&self, handshake: Handshake) {
         self.books().tell(Entry::Handshake(handshake));
+    }
+
+    /// A client's connection with TLS is over.
+    pub(super) fn ended(&self, ended: Ended) {
+        self.books().tell(Entry::Ended(ended));
     }
 
     /// From now on, what is told here is told to `scribe` as well, until [`Ledger::dismiss`].
@@ -301,6 +273,7 @@ impl Drop for OpenRecord {
 #[cfg(test)]
 pub(super) mod specimen {
     use super::*;
+    use crate::lab::connection::TlsSession;
     use crate::lab::lambda::Start;
 
     pub(in crate::lab) fn request() -> Served {
@@ -339,11 +312,13 @@ pub(super) mod specimen {
                 version: "HTTP/1.1",
                 user_agent: None,
                 received: 40,
+                body: 0,
             },
             guards: Guards::default(),
             call: Some(Call { after: Nanos::new(5), first_byte: Some(Nanos::new(8)), total: Some(Nanos::new(10)) }),
             status: Some(200),
             sent: 50,
+            body: 20,
             invocation: None,
         }
     }
@@ -355,6 +330,7 @@ pub(super) mod specimen {
             protocol: "TLSv1.3",
             cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
             server_name: Some("elb.lab.test".to_owned()),
+            alpn: Some("h2".to_owned()),
         };
         let at = Timestamp::from_nanos(1_795_264_200_000_000_000);
         let ms = Nanos::from_millis;
@@ -381,6 +357,23 @@ pub(super) mod specimen {
             layers: vec![elb, ec2],
             ..request()
         }
+    }
+
+    /// The same over HTTP/1.1 through the classic load balancer, with a body.
+    pub(in crate::lab) fn through_clb() -> Served {
+        let mut served = through_elb();
+        let balancer = &mut served.layers[0];
+        (balancer.station, balancer.asked.version, balancer.asked.body) = ("clb", "HTTP/1.1", 7);
+        balancer.asked.authority = "clb.lab.test:8443".to_owned();
+        balancer.trace_header = served.trace_header.clone();
+        let us = Nanos::from_micros;
+        balancer.call = Some(Call { after: us(86), first_byte: Some(us(61_048)), total: Some(us(62_000)) });
+        balancer.total = us(63_337);
+        if let Some(tls) = &mut served.connection.tls {
+            (tls.protocol, tls.cipher) = ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384".to_owned());
+            (tls.server_name, tls.alpn) = (Some("clb.lab.test".to_owned()), None);
+        }
+        Served { endpoint: "clb", ..served }
     }
 
     /// The same through the edge.

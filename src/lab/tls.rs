@@ -8,15 +8,25 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::version::TLS12;
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use time::OffsetDateTime;
 
 use crate::time::{Realtime, Timestamp};
 
+/// How the servers speak TLS, all with one certificate.
+#[derive(Clone, Debug)]
+pub(super) struct Servers {
+    /// TLS 1.3 and 1.2, HTTP/2 and HTTP/1.1.
+    pub(super) current: Arc<ServerConfig>,
+    /// As Classic Load Balancers do: TLS 1.2, and no word of what is spoken in it.
+    pub(super) classic: Arc<ServerConfig>,
+}
+
 /// What TLS servers need, and what clients need to trust them.
 pub(super) struct Credentials {
-    pub(super) server: Arc<ServerConfig>,
+    pub(super) servers: Servers,
     /// The authority's certificate.
     pub(super) ca_pem: String,
 }
@@ -62,13 +72,15 @@ pub(super) fn make<'host>(
     let certificate = leaf.signed_by(&key, &issuer)?;
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        )?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Credentials { server: Arc::new(server), ca_pem })
+    let server = |versions: &[&'static SupportedProtocolVersion]| {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+    };
+    let mut current = server(rustls::DEFAULT_VERSIONS)?;
+    current.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let servers = Servers { current: Arc::new(current), classic: Arc::new(server(&[&TLS12])?) };
+    Ok(Credentials { servers, ca_pem })
 }

@@ -11,9 +11,13 @@ pub(super) enum Kind {
     /// An AWS service with an HTTP API, as DynamoDB.
     Service,
     Lambda,
+    /// An application load balancer.
     Elb,
     /// A load balancer whose listener rule is a redirect.
     RedirectingElb,
+    ClassicElb,
+    /// A network load balancer with a TLS listener: it passes bytes, and knows nothing of requests.
+    NetworkElb,
     CloudFront,
     /// REST API, Lambda proxy integration.
     RestToLambda,
@@ -25,7 +29,25 @@ pub(super) enum Kind {
     FunctionUrl,
 }
 
+/// The kinds of load balancers, each with logs of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Balancer {
+    Application,
+    Classic,
+    Network,
+}
+
 impl Kind {
+    /// Which load balancer it is, if it is one.
+    pub(super) const fn balancer(self) -> Option<Balancer> {
+        match self {
+            Self::Elb | Self::RedirectingElb => Some(Balancer::Application),
+            Self::ClassicElb => Some(Balancer::Classic),
+            Self::NetworkElb => Some(Balancer::Network),
+            _ => None,
+        }
+    }
+
     /// The layer's name in traces.
     pub(super) const fn layer(self) -> &'static str {
         match self {
@@ -33,7 +55,7 @@ impl Kind {
             Self::Fargate => "fargate",
             Self::Service => "service",
             Self::Lambda => "lambda",
-            Self::Elb | Self::RedirectingElb => "elb",
+            Self::Elb | Self::RedirectingElb | Self::ClassicElb | Self::NetworkElb => "elb",
             Self::CloudFront => "cloudfront",
             Self::RestToLambda | Self::RestToService | Self::RestToHttp | Self::HttpApi => "apig",
             Self::FunctionUrl => "function-url",
@@ -58,6 +80,8 @@ impl Kind {
             Self::Service => profile.service.app,
             Self::Lambda => profile.lambda.invoke + profile.lambda.function,
             Self::Elb | Self::RedirectingElb => profile.elb.own,
+            Self::ClassicElb => profile.clb.own,
+            Self::NetworkElb => profile.nlb.own,
             Self::CloudFront => profile.cloudfront.own,
             Self::RestToLambda | Self::RestToService | Self::RestToHttp => profile.apig_rest.own,
             Self::HttpApi => profile.apig_http.own,
@@ -108,6 +132,24 @@ pub(super) const STATIONS: &[Station] = &[
         front: Some(front(
             &["lab-elb-1469352201.us-east-1.elb.amazonaws.com"],
             "An application load balancer in front of the application server.",
+        )),
+    },
+    Station {
+        name: "clb",
+        kind: Kind::ClassicElb,
+        upstream: Some("ec2"),
+        front: Some(front(
+            &["lab-clb-1208847465.us-east-1.elb.amazonaws.com"],
+            "A Classic Load Balancer in front of the application server: HTTP/1.1 and TLS 1.2 only.",
+        )),
+    },
+    Station {
+        name: "nlb",
+        kind: Kind::NetworkElb,
+        upstream: Some("ec2"),
+        front: Some(front(
+            &["lab-nlb-c6e77e28c25b2234.elb.us-east-1.amazonaws.com"],
+            "A Network Load Balancer with a TLS listener in front of the application server.",
         )),
     },
     Station {
@@ -194,6 +236,11 @@ pub(super) const BIG: (&str, &[&str]) = (
     ],
 );
 
+/// Which load balancer the server of that name is, if it is one.
+pub(super) fn balancer(name: &str) -> Option<Balancer> {
+    station(name)?.kind.balancer()
+}
+
 /// The server of that name.
 pub(super) fn station(name: &str) -> Option<&'static Station> {
     STATIONS.iter().find(|station| station.name == name)
@@ -241,6 +288,8 @@ mod tests {
         let expect = [
             ("ec2", "ec2"),
             ("elb", "elb ec2"),
+            ("clb", "elb ec2"),
+            ("nlb", "elb ec2"),
             ("cloudfront", "cloudfront ec2"),
             ("apig-http", "apig elb ec2"),
             ("apig-rest", "apig elb ec2"),

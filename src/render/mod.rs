@@ -20,7 +20,7 @@ mod length;
 pub mod markdown;
 pub mod regions;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod summary;
 pub mod terminal;
 pub mod verbose;

@@ -80,6 +80,11 @@ mod tests {
         )
     }
 
+    /// One that was answered after a millisecond.
+    fn ordinary(rest: &str) -> String {
+        line("192.0.2.1:2817", "10.0.0.1:80", "0.000 0.001 0.000", "200 200", rest)
+    }
+
     const REQUEST: &str = r#""GET https://www.example.com:443/ HTTP/1.1" "curl/8.5.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/t/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354""#;
 
     #[test]
@@ -96,6 +101,8 @@ mod tests {
         let tail = r#""example.com" "arn:aws:acm:…" 0 2026-11-21T04:38:32.000000Z "forward" "-" "-""#;
         let root = "root 5833726236d228ad5d99923122bbe354";
         let tid = "connection TID_dc57cebed65b444ebc8177bb698fe166";
+        let with_connection =
+            || Expected { keys: vec![root, tid, "port 192.0.2.1:2817"], claims: whole([0, 1, 0]), remarks: vec![] };
         let cases = [
             (
                 "IPv6 without brackets: split at the last colon",
@@ -109,42 +116,24 @@ mod tests {
             ),
             (
                 "lists in quotes",
-                line(
-                    "192.0.2.1:2817",
-                    "10.0.0.1:80",
-                    "0.000 0.001 0.000",
-                    "200 200",
-                    &format!(
-                        r#"{REQUEST} {tail} "10.0.0.1:80 10.0.0.2:80" "200 200" "-" "-" TID_dc57cebed65b444ebc8177bb698fe166"#
-                    ),
-                ),
-                Expected { keys: vec![root, tid, "port 192.0.2.1:2817"], claims: whole([0, 1, 0]), remarks: vec![] },
+                ordinary(&format!(
+                    r#"{REQUEST} {tail} "10.0.0.1:80 10.0.0.2:80" "200 200" "-" "-" TID_dc57cebed65b444ebc8177bb698fe166"#
+                )),
+                with_connection(),
             ),
             (
                 "lists bare",
-                line(
-                    "192.0.2.1:2817",
-                    "10.0.0.1:80",
-                    "0.000 0.001 0.000",
-                    "200 200",
-                    &format!(
-                        "{REQUEST} {tail} 10.0.0.1:80 10.0.0.2:80 200 200 - - TID_dc57cebed65b444ebc8177bb698fe166"
-                    ),
-                ),
-                Expected { keys: vec![root, tid, "port 192.0.2.1:2817"], claims: whole([0, 1, 0]), remarks: vec![] },
+                ordinary(&format!(
+                    "{REQUEST} {tail} 10.0.0.1:80 10.0.0.2:80 200 200 - - TID_dc57cebed65b444ebc8177bb698fe166"
+                )),
+                with_connection(),
             ),
             (
                 "34 fields, and some that nobody knows yet",
-                line(
-                    "192.0.2.1:2817",
-                    "10.0.0.1:80",
-                    "0.000 0.001 0.000",
-                    "200 200",
-                    &format!(
-                        r#"{REQUEST} {tail} "10.0.0.1:80" "200" "-" "-" TID_dc57cebed65b444ebc8177bb698fe166 "-" "-" "-" 192.0.2.9 "new" 7"#
-                    ),
-                ),
-                Expected { keys: vec![root, tid, "port 192.0.2.1:2817"], claims: whole([0, 1, 0]), remarks: vec![] },
+                ordinary(&format!(
+                    r#"{REQUEST} {tail} "10.0.0.1:80" "200" "-" "-" TID_dc57cebed65b444ebc8177bb698fe166 "-" "-" "-" 192.0.2.9 "new" 7"#
+                )),
+                with_connection(),
             ),
             (
                 "a request that could not be read",
@@ -159,16 +148,10 @@ mod tests {
             ),
             (
                 "the certificate of an earlier session",
-                line(
-                    "192.0.2.1:2817",
-                    "10.0.0.1:80",
-                    "0.000 0.001 0.000",
-                    "200 200",
-                    &format!(
-                        r#"{REQUEST} "example.com" "session-reused" 0 2026-11-21T04:38:32.000000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_dc57cebed65b444ebc8177bb698fe166"#
-                    ),
-                ),
-                Expected { keys: vec![root, tid, "port 192.0.2.1:2817"], claims: whole([0, 1, 0]), remarks: vec![] },
+                ordinary(&format!(
+                    r#"{REQUEST} "example.com" "session-reused" 0 2026-11-21T04:38:32.000000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_dc57cebed65b444ebc8177bb698fe166"#
+                )),
+                with_connection(),
             ),
             (
                 "460: the client went away",
@@ -190,11 +173,7 @@ mod tests {
             ),
             (
                 "an agent with a token and quotes",
-                line(
-                    "192.0.2.1:2817",
-                    "10.0.0.1:80",
-                    "0.000 0.001 0.000",
-                    "200 200",
+                ordinary(
                     r#""GET http://x:80/ HTTP/1.1" "say \"hi\" trace/5833726236d228ad5d99923122bbe354" - - arn "-" "-""#,
                 ),
                 Expected {
@@ -205,7 +184,7 @@ mod tests {
             ),
             (
                 "nothing after the statuses",
-                line("192.0.2.1:2817", "10.0.0.1:80", "0.000 0.001 0.000", "200 200", ""),
+                ordinary(""),
                 Expected { keys: vec!["port 192.0.2.1:2817"], claims: whole([0, 1, 0]), remarks: vec![] },
             ),
         ];

@@ -16,18 +16,23 @@ mod classic_elb;
 mod cloudfront;
 mod error;
 mod fields;
+mod format;
 mod lambda;
 mod lines;
 mod nlb;
 mod reader;
+mod recognise;
 mod stream;
+mod tally;
 mod written;
 mod xray;
 
 pub use apig::{AccessFormat, AccessFormatError};
 pub use cloudfront::{Columns, ColumnsError};
 pub use error::{FieldName, LineError};
-pub use reader::{Format, LogReader, Tally};
+pub use format::Format;
+pub use reader::LogReader;
+pub use tally::{Foreign, Tally};
 
 use crate::attribute::record::{Record, Where};
 

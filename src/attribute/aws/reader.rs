@@ -2,7 +2,7 @@
 //!
 //! Invariants: memory grows with the traces, not with the logs (X-Ray's traces apart where a request was sent without any key);
 //! a line that is broken, or too long, costs itself alone and is counted; the first line of every input is parsed whatever it
-//! says, so that an input of another format does not pass in silence.
+//! says, and an input of which nothing is of the format is said to be of another one, so that it does not pass in silence.
 //!
 //! Deliberately absent: opening, unpacking and finding inputs.
 
@@ -10,106 +10,31 @@ use std::io::{self, BufReader, Read};
 
 use serde_json::Value;
 
-use super::apig::{self, AccessFormat};
+use super::apig;
 use super::cloudfront::{self, Columns};
 use super::error::{FieldName, LineError};
+use super::format::Format;
 use super::lines::Lines;
+use super::recognise::recognise;
 use super::stream::{self, Broken};
+use super::tally::{Foreign, Tally};
 use super::xray::Collector;
 use super::{alb, alb_connection, classic_elb, lambda, nlb};
 use crate::attribute::record::{Record, Source, Where};
-use crate::attribute::wanted::{PortAt, Trust, Wanted};
+use crate::attribute::wanted::Wanted;
 
-/// Errors of lines that are kept; more are counted.
-const MOST_ERRORS: usize = 20;
 /// What is looked at to tell lines from a document that spans them.
 const PEEKED: u64 = 4 << 10;
 /// What some editors put before text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A format of logs, and what the user has to say of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Access log of an Application Load Balancer.
-    AlbAccess,
-    /// Connection log of an Application Load Balancer.
-    AlbConnection,
-    /// Access log of a Classic Load Balancer.
-    ClassicElb,
-    /// TLS access log of a Network Load Balancer.
-    NlbTls,
-    /// Standard log of CloudFront.
-    CloudFrontStandard,
-    /// Real-time log of CloudFront with the fields that the user chose.
-    CloudFrontRealtime(Columns),
-    /// Access log of API Gateway, in JSON with the variables' own names or in the user's format.
-    ApiGateway(Option<AccessFormat>),
-    /// Lambda's log, text and JSON in any mixture.
-    Lambda,
-    /// Documents of X-Ray.
-    XRay,
-}
-
-impl Format {
-    /// Where its lines have the client's port.
-    fn port(&self, columns: &Columns) -> Option<PortAt> {
-        let spaced = |field, trust| Some(PortAt { separator: b' ', field, trust });
-        match self {
-            Self::AlbAccess => spaced(3, Trust::LastResort),
-            Self::AlbConnection => spaced(2, Trust::OnlyKey),
-            Self::ClassicElb => spaced(2, Trust::LastResort),
-            Self::NlbTls => spaced(5, Trust::OnlyKey),
-            Self::CloudFrontStandard | Self::CloudFrontRealtime(_) => {
-                columns.client_port().map(|field| PortAt { separator: b'\t', field, trust: Trust::LastResort })
-            }
-            Self::ApiGateway(_) | Self::Lambda | Self::XRay => None,
-        }
-    }
-
-    /// Whether ids can be told from what surrounds them: a user may write two of them without anything between.
-    fn parts_ids(&self) -> bool {
-        match self {
-            Self::ApiGateway(Some(format)) => format.parts_ids(),
-            _ => true,
-        }
-    }
-
-    /// The columns that CloudFront's lines have unless they say otherwise; none of other formats.
-    pub(super) fn columns(&self) -> Columns {
-        match self {
-            Self::CloudFrontStandard => Columns::standard(),
-            Self::CloudFrontRealtime(columns) => columns.clone(),
-            _ => Columns::none(),
-        }
-    }
-}
-
-/// What was read, and what could not be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Bytes, as read after unpacking.
-    pub bytes: u64,
-    /// Lines; of JSON that spans lines, objects.
-    pub lines: u64,
-    /// Lines that were parsed, because they might have concerned a trace.
-    pub parsed: u64,
-    /// Records that concern a trace.
-    pub records: u64,
-    /// Lines that were longer than a mebibyte, and skipped.
-    pub too_long: u64,
-    /// Parsed lines that were none of the format.
-    pub broken: u64,
-    /// The first of them.
-    pub errors: Vec<(Where, LineError)>,
-}
-
-impl Tally {
-    fn error(&mut self, at: Where, error: LineError) {
-        self.broken += 1;
-        if self.errors.len() < MOST_ERRORS {
-            self.errors.push((at, error));
-        }
-    }
+/// What had been read before an input.
+#[derive(Clone, Copy)]
+struct Before {
+    broken: u64,
+    parsed: u64,
+    records: u64,
+    segments: u64,
 }
 
 /// Reads the inputs of one format, one after the other.
@@ -141,15 +66,58 @@ impl LogReader {
         let mut head = Vec::new();
         let peeked = input.by_ref().take(PEEKED).read_to_end(&mut head);
         let mark = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        let spans_lines = is_document(head.get(mark..).unwrap_or_default());
-        let mut head = io::Cursor::new(head);
-        head.set_position(u64::try_from(mark).unwrap_or(0));
-        let input = head.chain(Unbroken { input, broke: peeked.err() });
+        let head = head.split_off(mark);
+        let input = io::Cursor::new(head.clone()).chain(Unbroken { input, broke: peeked.err() });
+        let before = Before {
+            broken: self.tally.broken,
+            parsed: self.tally.parsed,
+            records: self.tally.records,
+            segments: self.xray.segments(),
+        };
         match self.format {
-            Format::XRay => self.read_xray(file, input, wanted),
-            Format::ApiGateway(_) | Format::Lambda if spans_lines => self.read_document(file, input, wanted, each),
-            _ => self.read_lines(file, input, wanted, each),
+            Format::XRay => self.read_xray(file, input, wanted)?,
+            Format::ApiGateway(_) | Format::Lambda if is_document(&head) => {
+                self.read_document(file, input, wanted, each)?;
+            }
+            _ => self.read_lines(file, input, wanted, each)?,
         }
+        self.look_closer(file, &head, before);
+        Ok(())
+    }
+
+    /// Whether an input of which nothing was kept is of the format at all.
+    fn look_closer(&mut self, file: usize, head: &[u8], before: Before) {
+        let was_used = self.tally.records > before.records || self.xray.segments() > before.segments;
+        if was_used {
+            return;
+        }
+        let (parsed, broken) = (self.tally.parsed - before.parsed, self.tally.broken - before.broken);
+        let is_readable = parsed > 0 && broken < parsed;
+        let (foreign, errors) = match recognise(head) {
+            _ if head.is_empty() => (Foreign::Empty { file }, 0),
+            Some(kind) if self.format.reads(kind) && (broken == 0 || !self.breaks_all(head)) => return,
+            Some(kind) if self.format.reads(kind) => (Foreign::Broken { file }, 1),
+            // A format of the user's own may look like any other.
+            Some(_) if is_readable && matches!(self.format, Format::ApiGateway(Some(_))) => return,
+            Some(kind) => (Foreign::LooksLike { file, kind }, 0),
+            // A function may print what it likes, but no such bytes.
+            None if is_readable && self.format != Format::XRay && !head.contains(&0) => return,
+            None => (Foreign::Unknown { file }, 1),
+        };
+        self.tally.keep_errors(file, errors, before.broken);
+        self.tally.foreign.push(foreign);
+    }
+
+    /// Whether no line that an input begins with can be read, though it looks like this format: cut documents, or other fields
+    /// than the user named.
+    fn breaks_all(&self, head: &[u8]) -> bool {
+        let columns = self.format.columns();
+        let is_read = |line: &[u8]| {
+            let mut found = false;
+            let parsed = parse(&self.format, &columns, line, Where::default(), &mut |_| found = true);
+            parsed.is_ok() && found
+        };
+        !head.split(|byte| *byte == b'\n').any(is_read)
     }
 
     /// Hands out what could not be before all was read, and says what was read in all.

@@ -3,7 +3,8 @@
 //! By identifiers first: a record's best kind of key that any trace owns decides, and where several traces own it, its other
 //! keys do; what it names besides, other logs may know by that name alone, so that joining goes on until nothing new is learned.
 //! Then, for logs of layers that a client speaks to, by the client's address and port, which a record must share with exactly
-//! one trace, at about its time and with nothing that contradicts it. Behind NAT, and behind CloudFront, no balancer knows the
+//! one trace, at about its time and with nothing that contradicts it; of the requests on one connection, what is said of the
+//! connection is the first one's. Behind NAT, and behind CloudFront, no balancer knows the
 //! client's address, so that nothing is joined that way there: records of other clients must not be taken for ours.
 //!
 //! Of several different records of one layer, all of one request, a layer asked again: the last one has the answer.
@@ -15,7 +16,7 @@ mod choose;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
-use super::record::{Key, Record, RequestFacts, Source};
+use super::record::{Key, Part, Record, RequestFacts, Source};
 use super::statement::Joined;
 use super::wanted::keys_of;
 use crate::time::Nanos;
@@ -46,8 +47,10 @@ pub(super) struct Found {
 pub(super) fn join(traces: &[Trace], records: &[Record]) -> Vec<Found> {
     let mut join = Join::new(traces, records);
     join.by_id();
+    join.by_address(|source| source != Source::AlbConnection);
+    // The name of a connection, which access logs have told by now, is better than its port.
     join.connections();
-    join.by_address();
+    join.by_address(|source| source == Source::AlbConnection);
     join.found.into_iter().enumerate().map(|(trace, found)| choose::choose(&traces[trace], records, found)).collect()
 }
 
@@ -56,6 +59,8 @@ struct Join<'a> {
     records: &'a [Record],
     owners: HashMap<Key, Vec<usize>>,
     ports: HashMap<SocketAddr, Vec<usize>>,
+    /// Traces whose connection some record names.
+    on_connection: HashSet<usize>,
     pending: Vec<usize>,
     found: Vec<Found>,
 }
@@ -67,6 +72,7 @@ impl<'a> Join<'a> {
             records,
             owners: HashMap::new(),
             ports: HashMap::new(),
+            on_connection: HashSet::new(),
             pending: (0..records.len()).collect(),
             found: vec![Found::default(); traces.len()],
         };
@@ -147,12 +153,19 @@ impl<'a> Join<'a> {
             self.found[trace].refused.push((record, RejectedBecause::WrongTime { away }));
             return;
         }
-        for key in &self.records[record].keys {
-            if rank(key).is_some() || matches!(key, Key::ConnectionTrace(_)) {
-                self.own(key.clone(), trace);
-            }
+        for key in self.records[record].keys.iter().filter(|key| rank(key).is_some()) {
+            self.own(key.clone(), trace);
         }
+        self.own_connection(trace, record);
         self.found[trace].matches.push(Match { record, joined: Joined::ById });
+    }
+
+    /// The connection that this record names is the trace's.
+    fn own_connection(&mut self, trace: usize, record: usize) {
+        for key in connection_names(&self.records[record]) {
+            self.own(key.clone(), trace);
+            self.on_connection.insert(trace);
+        }
     }
 
     fn refuse_ambiguous(&mut self, traces: &[usize], record: usize) {
@@ -162,10 +175,11 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// Connection logs know no requests, but the name of the connection that requests were logged with.
+    /// Connection logs know no requests, but the name of the connection that requests were logged with. A port is used again, a
+    /// name is not: a trace whose connection is named has no other one.
     fn connections(&mut self) {
         for record in std::mem::take(&mut self.pending) {
-            let named = self.records[record].keys.iter().filter(|key| matches!(key, Key::ConnectionTrace(_)));
+            let named = connection_names(&self.records[record]);
             let owners: Vec<usize> = named.filter_map(|key| self.owners.get(key)).flatten().copied().collect();
             // Of the requests on one connection, the first one made it.
             let maker = owners.iter().copied().find(|trace| self.traces[*trace].tls.is_some());
@@ -176,19 +190,27 @@ impl<'a> Join<'a> {
         }
     }
 
-    fn by_address(&mut self) {
+    fn by_address(&mut self, is_asked: impl Fn(Source) -> bool) {
         for record in std::mem::take(&mut self.pending) {
             let entry = &self.records[record];
+            if !is_asked(entry.source) {
+                self.pending.push(record);
+                continue;
+            }
             let ports = entry.keys.iter().filter_map(|key| match key {
                 Key::ClientPort(port) if is_front(entry.source) => self.ports.get(&plain(*port)),
                 _ => None,
             });
-            let same_port: Vec<usize> = ports.flatten().copied().filter(|trace| self.may_be(*trace, record)).collect();
+            let may_be = |trace: &usize| self.may_be(*trace, record) && may_have_made(&self.traces[*trace], entry);
+            let same_port: Vec<usize> = ports.flatten().copied().filter(may_be).collect();
             let (near, far): (Vec<usize>, Vec<usize>) = same_port
                 .into_iter()
                 .partition(|trace| away(&self.traces[*trace], entry).is_some_and(|away| away <= SAME_PORT));
             match near[..] {
-                [trace] => self.found[trace].matches.push(Match { record, joined: Joined::ByAddress }),
+                [trace] => {
+                    self.own_connection(trace, record);
+                    self.found[trace].matches.push(Match { record, joined: Joined::ByAddress });
+                }
                 [] => {
                     for trace in far {
                         // Without a time there is nothing that could tell this request from the port's next one.
@@ -205,12 +227,21 @@ impl<'a> Join<'a> {
     }
 
     /// Nothing that the record says contradicts the trace.
-    fn may_be(&self, trace: usize, record: usize) -> bool {
-        let (trace, record) = (&self.traces[trace], &self.records[record]);
+    fn may_be(&self, index: usize, record: usize) -> bool {
+        let (trace, record) = (&self.traces[index], &self.records[record]);
         let has_root = record.keys.iter().any(|key| matches!(key, Key::TraceRoot(_)));
         let is_anothers = has_root && carried_root(trace);
-        !is_anothers && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
+        // One of the same name would have been found by it.
+        let is_another_connection = record.source == Source::AlbConnection
+            && self.on_connection.contains(&index)
+            && connection_names(record).next().is_some();
+        !is_anothers && !is_another_connection && record.request.as_ref().is_none_or(|facts| agrees(trace, facts))
     }
+}
+
+/// The names of connections that a record has.
+fn connection_names(record: &Record) -> impl Iterator<Item = &Key> {
+    record.keys.iter().filter(|key| matches!(key, Key::ConnectionTrace(_)))
 }
 
 /// Whether the request itself told its layers who it is, so that a record with another root is another request's.
@@ -227,6 +258,18 @@ fn agrees(trace: &Trace, facts: &RequestFacts) -> bool {
     };
     let path = facts.url.as_ref().is_none_or(|theirs| path(theirs) == path(&trace.subject.url));
     method && status && path
+}
+
+/// Whether the connection that a record is about may be the one that this request made: it made one, and to the host that the
+/// record names. Other records are about requests.
+fn may_have_made(trace: &Trace, record: &Record) -> bool {
+    if !record.source.knows_connections_only() {
+        return true;
+    }
+    let host = |url: &str| url::Url::parse(url).ok()?.host_str().map(str::to_owned);
+    let theirs = record.request.as_ref().and_then(|facts| facts.host.as_deref());
+    let same_host = theirs.zip(host(&trace.subject.url)).is_none_or(|(theirs, ours)| ours.eq_ignore_ascii_case(theirs));
+    same_host && trace.connect.as_ref().is_none_or(|connect| !connect.reused)
 }
 
 /// The path of a URL, or of what is only one.
@@ -271,11 +314,12 @@ fn plain(port: SocketAddr) -> SocketAddr {
     SocketAddr::new(port.ip().to_canonical(), port.port())
 }
 
-/// How far the record's time is from the trace's, outside of it.
+/// How far the record's time is from the trace's, outside of it. A connection may be over long after the request that made it.
 fn away(trace: &Trace, record: &Record) -> Option<Nanos> {
     let at = record.time?.at;
+    let lasted = record.length(Part::Connection).unwrap_or_default();
     let (start, end) = (trace.started_at, trace.started_at + trace.total());
-    Some(start.since(at).max(at.since(end)))
+    Some(start.since(at).max(at.since(end + lasted)))
 }
 
 #[cfg(test)]

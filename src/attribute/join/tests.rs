@@ -159,6 +159,37 @@ fn an_address_is_the_last_resort() {
 }
 
 #[test]
+fn a_connection_that_is_known_by_its_port_is_that_of_the_request_that_made_it() {
+    let ended = |line, host: &str, lasted: i64, over: i64| {
+        let whole = Nanos::from_secs(lasted.unsigned_abs());
+        let claim = Claim { part: Part::Connection, duration: whole, resolution: Nanos::from_millis(1) };
+        let facts = RequestFacts { host: Some(host.to_owned()), ..RequestFacts::default() };
+        let record = record(Source::NlbTls, line, vec![port("192.0.2.10:1001")], over);
+        Record { claims: vec![claim], request: Some(facts), ..record }
+    };
+    let first = request(1, 1001, &[]);
+    let mut second = request(2, 1001, &[]);
+    if let Some(connect) = &mut second.connect {
+        connect.reused = true;
+    }
+    let traces = [second, first];
+    check(&traces, &[ended(1, "Example.com", 3, 3)], &[(&[], &[]), (&[0], &[])]);
+    // Another connection from the same port, to another balancer.
+    let both = [ended(1, "example.com", 3, 3), ended(2, "other.example", 3, 10)];
+    check(&traces, &both, &[(&[], &[]), (&[0], &[])]);
+    // It was over long after the request, and by a clock that is off; or it began long after.
+    for (lasted, over, fits) in
+        [(3_600, 3_600, true), (3_600, 3_605, true), (3_600, 3_595, true), (3_600, 4_000, false)]
+    {
+        let expect: (&[usize], &[(usize, &str)]) = if fits { (&[0], &[]) } else { (&[], &[(0, "wrong_time")]) };
+        check(&traces, &[ended(1, "example.com", lasted, over)], &[(&[], &[]), expect]);
+    }
+    // Two that nothing tells apart are nobody's.
+    let twice = [ended(1, "example.com", 3, 3), ended(2, "example.com", 1, 20)];
+    check(&traces, &twice, &[(&[], &[]), (&[], &[(0, "ambiguous"), (1, "ambiguous")])]);
+}
+
+#[test]
 fn a_root_that_the_user_gave_to_several_requests_is_told_apart_by_what_else_there_is() {
     let same = |port| {
         let mut trace = request(1, port, &[]);
@@ -210,4 +241,24 @@ fn a_connection_is_that_of_the_request_that_made_it() {
         record(Source::AlbAccess, 3, vec![root(2), tid()], 0),
     ];
     check(&traces, &records, &[(&[2], &[]), (&[0, 1], &[])]);
+}
+
+#[test]
+fn a_port_that_is_used_again_is_told_apart_by_the_connections_name() {
+    let tid = |name: &str| Key::ConnectionTrace(name.to_owned());
+    let ours = || port("192.0.2.10:1001");
+    let connection = |line, name: &str| record(Source::AlbConnection, line, vec![tid(name), ours()], 0);
+    let traces = [request(1, 1001, &[]), request(2, 1001, &[])];
+    let access = |id: u32, name: &str| record(Source::AlbAccess, 3, vec![root(id), tid(name), ours()], 0);
+    // Both are named, or one is, so that the other connection is the other request's.
+    let both = [connection(1, "TID_1"), connection(2, "TID_2"), access(1, "TID_1"), access(2, "TID_2")];
+    check(&traces, &both, &[(&[0, 2], &[]), (&[1, 3], &[])]);
+    check(&traces, &both[..3], &[(&[0, 2], &[]), (&[1], &[])]);
+    // Another client's connection, before or after ours.
+    check(&traces[..1], &both[..3], &[(&[0, 2], &[])]);
+    // Nothing names either: they fit equally well.
+    check(&traces, &both[..1], &[(&[], &[(0, "ambiguous")]), (&[], &[(0, "ambiguous")])]);
+    // An access line that was itself found by its port names the connection too.
+    let by_port = record(Source::AlbAccess, 3, vec![tid("TID_2"), ours()], 0);
+    check(&[bare(1001)], &[connection(1, "TID_1"), connection(2, "TID_2"), by_port], &[(&[1, 2], &[])]);
 }

@@ -18,7 +18,8 @@
 //!   time is the placement, as an estimate: no log reports it.
 //! - A request with a body: a balancer's time may include the upload, of which the wait has only the end. Its claims are looser
 //!   by the length of `send`, and estimates.
-//! - Of several witnesses of one length the one with the finest digit counts; all are listed.
+//! - Of several witnesses of one length the one with the finest digit counts; all are listed. A coarse one around a finer one
+//!   gives way, up to its last digit.
 //! - A place in time is an interval: a frame begins at least half a round trip after the wait does, and ends at least as long
 //!   before the wait's end.
 //!
@@ -27,6 +28,7 @@
 mod frames;
 mod sift;
 mod spread;
+mod stretch;
 
 use super::chain::{Chain, is_computed};
 use super::statement::{Says, Statement};
@@ -52,7 +54,8 @@ pub(super) fn nest(trace: &Trace, mut statements: Vec<Statement>, answered: Opti
         chain = chain.ending_at(layer);
     }
     statements.retain(|statement| is_of(&chain, &statement.says));
-    let (kept, frames, rejected) = sift::sift(&chain, &wait, statements);
+    let (kept, mut frames, rejected) = sift::sift(&chain, &wait, statements);
+    stretch::stretch(&mut frames, &kept, &chain);
     let shares = spread::shares(&frames, &kept, &wait, &chain);
     // What does not sum is refused there; the shares here do, because each is carved out of what is left.
     let layers = Layers::within(wait.length, wait.evidence, shares).unwrap_or_else(|error| {

@@ -104,6 +104,31 @@ fn lambda_and_services_by_their_headers() {
 }
 
 #[test]
+fn a_machine_is_said_to_be_where_its_address_is() {
+    let name = "https://ec2-198-51-100-7.eu-west-1.compute.amazonaws.com/";
+    for (remote, kind) in [
+        ("198.51.100.7:443", Some("a public address in eu-west-1")),
+        ("[2600:1f18::7]:443", Some("a public address in eu-west-1")),
+        ("10.0.0.7:443", Some("a private address in eu-west-1")),
+        ("[::ffff:172.16.0.7]:443", Some("a private address in eu-west-1")),
+        ("[fd00::7]:443", Some("a private address in eu-west-1")),
+        ("169.254.1.1:443", Some("a private address in eu-west-1")),
+        ("127.0.0.1:443", None),
+        ("[::1]:443", None),
+    ] {
+        let connect = json!({"reused": false, "local": "192.0.2.10:51234", "remote": remote, "attempts": []});
+        let found = shown(&trace(name, 16_000_000, 40_000_000, &json!({"connect": connect})));
+        let expect: Vec<_> =
+            kind.iter().map(|kind| ("ec2".to_owned(), Certainty::Likely, (*kind).to_owned())).collect();
+        assert_eq!(found, expect, "{remote}");
+    }
+    // What else is said of the way there does not depend on it.
+    let connect = json!({"reused": false, "local": "127.0.0.1:51234", "remote": "127.0.0.1:443", "attempts": []});
+    let tunnelled = trace(EXECUTE_API, 16_000_000, 40_000_000, &json!({"connect": connect}));
+    assert_eq!(shown(&tunnelled)[0].0, "apig");
+}
+
+#[test]
 fn balancers_edges_and_others_by_their_headers() {
     use Certainty::{Certain, Likely, Possible};
     for (name, value, layer, certainty, kind) in [

@@ -20,7 +20,7 @@ EXAMPLES
   wirefall --slo total=500,wait=200 https://example.com/     exit code 4 where it takes longer
   wirefall --hops --hops-names https://example.com/          and on which hop of the network it went
   wirefall -s -o body -w '%{time_total}\\n' https://example.com/
-  wirefall --capture require https://example.com/            times from the wire, or an error that says why not
+  wirefall --capture require https://example.com/            times from the wire, or an error
   wirefall --packets https://example.com/                    and every packet
   wirefall --pcap trace.pcapng https://example.com/          opens decrypted in Wireshark
 

@@ -5,6 +5,8 @@
 //! left out.
 
 mod inputs;
+mod missing;
+mod once;
 mod progress;
 mod report;
 mod sources;
@@ -29,6 +31,8 @@ use crate::render::chart;
 use crate::render::{attribution, har, json, terminal};
 use crate::trace::Trace;
 use inputs::Input;
+use missing::missing;
+use once::once;
 use progress::Progress;
 use report::Report;
 use sources::{Source, sources};
@@ -49,7 +53,16 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     let interrupt = catch_interrupts()?;
     let mut traces = Vec::new();
     for path in &args.traces {
-        traces.extend(read_traces(path)?);
+        let name = path.display().to_string();
+        traces.extend(read_traces(path)?.into_iter().map(|trace| (name.clone(), trace)));
+    }
+    if traces.is_empty() {
+        let files: Vec<String> = args.traces.iter().map(|path| path.display().to_string()).collect();
+        return Err(CommandError::NoTracesToSplit(files.join(", ")));
+    }
+    let (mut traces, notes) = once(traces);
+    for note in notes {
+        console.note(&format!("{note}\n"));
     }
     let mut ending = Ending::default();
     let mut gathered = Gathered::new(&traces);
@@ -57,11 +70,19 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     let names = &gathered.names;
     let tally = attribute(&mut traces, &gathered.records, |at| place(names, at));
     gathered.report.say(names, &tally, &traces, console);
+    if gathered.report.is_all_useless() && !interrupt.requested() {
+        ending.wrote(console, Err(CommandError::NoEvidence));
+    }
     let printed = print(args, &traces, &tally, console);
     ending.wrote(console, printed);
     ending.wrote(console, save(kept.save.as_deref(), &traces));
     if let Some(picture) = &kept.picture {
-        ending.wrote(console, drawing::draw(picture, |options| chart::layers(&traces, options)));
+        let drawn = if tally.split == 0 {
+            Err(CommandError::NothingSplit { missing: missing(&traces) })
+        } else {
+            drawing::draw(picture, |options| chart::layers(&traces, options))
+        };
+        ending.wrote(console, drawn);
     }
     Ok(ending.exit_code(&interrupt))
 }
@@ -118,6 +139,7 @@ impl Gathered {
                 if let Err(source) = read
                     && !interrupt.requested()
                 {
+                    self.report.lose(number);
                     ending.wrote(console, Err(CommandError::File { doing: "read", file: input.name(), source }));
                 }
                 self.keep(found);
@@ -125,7 +147,7 @@ impl Gathered {
             let mut found = Vec::new();
             let tally = reader.finish(&self.wanted, &mut |record| found.push(record));
             self.keep(found);
-            self.report.add(source.flag, source.looks_for, first..self.names.len(), tally);
+            self.report.add(source.flag, source.looks_for, source.hint, first..self.names.len(), tally);
         }
     }
 
@@ -167,5 +189,5 @@ fn print(args: &AttributeArgs, traces: &[Trace], tally: &Tally, console: &mut Co
 }
 
 fn has_something_to_show(trace: &Trace) -> bool {
-    !trace.layers.is_empty() || !trace.rejected.is_empty()
+    !trace.layers.is_empty() || !trace.rejected.is_empty() || !trace.phase_witnesses.is_empty()
 }

@@ -11,6 +11,8 @@ pub(super) struct Source {
     pub(super) format: Format,
     /// By what its records are found, for people.
     pub(super) looks_for: &'static str,
+    /// What to try where nothing is found, or not all is read.
+    pub(super) hint: Option<&'static str>,
     pub(super) inputs: Vec<Input>,
 }
 
@@ -53,7 +55,16 @@ pub(super) fn sources(args: &AttributeArgs) -> Result<Vec<Source>, CommandError>
             inputs.extend(find(word)?);
         }
         if !words.is_empty() {
-            sources.push(Source { flag, format, looks_for, inputs });
+            let hint = match flag {
+                "--cloudfront-realtime" if given.cloudfront_fields.is_none() => Some(
+                    "the lines are taken to have all of the documented fields: --cloudfront-fields names those that were chosen",
+                ),
+                "--apig" if given.apig_format.is_none() => {
+                    Some("JSON is expected, with the variables' own names: --apig-format names another format")
+                }
+                _ => None,
+            };
+            sources.push(Source { flag, format, looks_for, hint, inputs });
         }
     }
     Ok(sources)

@@ -13,10 +13,12 @@ use crate::trace::Trace;
 pub(super) const LOGS: &str = "logs";
 
 /// Which are read, those first from which the names are learned that functions know a request by.
-fn logs() -> [(&'static str, Format); 5] {
+fn logs() -> [(&'static str, Format); 7] {
     [
         ("cloudfront-realtime.log", Format::CloudFrontRealtime(Columns::realtime())),
         ("alb.log", Format::AlbAccess),
+        ("clb.log", Format::ClassicElb),
+        ("nlb-tls.log", Format::NlbTls),
         ("apig.log", Format::ApiGateway(None)),
         ("xray.json", Format::XRay),
         ("lambda.log", Format::Lambda),

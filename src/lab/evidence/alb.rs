@@ -1,11 +1,12 @@
 //! Logs of application load balancers (Elastic Load Balancing user guide, "Access log entries", "Connection log entries").
 
-use std::borrow::Cow;
-
+use super::balancer::{escaped, processing, url};
 use super::stamp::{micros, seconds};
 use super::{ACCOUNT, client_connection, region};
+use crate::lab::connection::{Connection, Handshake};
 use crate::lab::profile::Profile;
-use crate::lab::served::{Connection, Handshake, LayerTime, Served};
+use crate::lab::served::{LayerTime, Served};
+use crate::time::Nanos;
 
 /// What the client's having gone away is called (user guide, "HTTP 460").
 const CLIENT_GONE: u16 = 460;
@@ -47,7 +48,7 @@ pub(super) fn access(served: &Served, part: &LayerTime, profile: &Profile) -> St
         balancer,
         asked.client.to_string(),
         target.clone(),
-        processing(part).join(" "),
+        written(processing(part)),
         status.to_string(),
         target_status.clone(),
         asked.received.to_string(),
@@ -78,36 +79,9 @@ pub(super) fn access(served: &Served, part: &LayerTime, profile: &Profile) -> St
     words.join(" ")
 }
 
-/// Until the request went to the target, until its response began, until that was passed on. Where the load balancer answers by
-/// itself, it records none of them.
-fn processing(part: &LayerTime) -> [String; 3] {
-    const NOT_RECORDED: &str = "-1";
-    let not = || NOT_RECORDED.to_owned();
-    let Some(call) = part.call else { return [not(), not(), not()] };
-    let Some(first_byte) = call.first_byte.filter(|_| part.status.is_some()) else {
-        return [seconds(call.after), not(), not()];
-    };
-    let after = part.total.saturating_sub(call.after + first_byte);
-    [call.after, first_byte, after].map(seconds)
-}
-
-/// With the port, whatever it is.
-fn url(part: &LayerTime, connection: Option<&Connection>) -> String {
-    let asked = &part.asked;
-    let well_known = if asked.scheme == "https" { 443 } else { 80 };
-    let listener = connection.map_or(well_known, |connection| connection.port);
-    let host = asked.authority.rsplit_once(':').map_or(asked.authority.as_str(), |(host, _)| host);
-    format!("{}://{host}:{listener}{}", asked.scheme, escaped(&asked.target))
-}
-
-/// Quotes and what is not printable are written as their bytes.
-fn escaped(text: &str) -> Cow<'_, str> {
-    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        return Cow::Borrowed(text);
-    }
-    let byte = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("\\x{byte:02X}") };
-    Cow::Owned(text.bytes().map(byte).collect())
+/// Three lengths, or -1 where one is not recorded.
+fn written(lengths: [Option<Nanos>; 3]) -> String {
+    lengths.map(|length| length.map_or_else(|| "-1".to_owned(), seconds)).join(" ")
 }
 
 fn trace_of(connection: &Connection) -> String {

@@ -20,6 +20,12 @@ pub(super) fn millis(at: Timestamp<Realtime>) -> String {
     written(at, FORM)
 }
 
+/// `2026-11-21T12:30:00`
+pub(super) fn to_the_second(at: Timestamp<Realtime>) -> String {
+    const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    written(at, FORM)
+}
+
 /// `2026-11-21` and `12:30:00`.
 pub(super) fn date_and_time(at: Timestamp<Realtime>) -> (String, String) {
     const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
@@ -48,6 +54,12 @@ const fn steps(length: Nanos, step: u64) -> u64 {
 pub(super) fn seconds(length: Nanos) -> String {
     let millis = steps(length, 1_000_000);
     format!("{}.{:03}", millis / 1_000, millis % 1_000)
+}
+
+/// Seconds with six decimals: `0.000086`.
+pub(super) fn seconds_and_micros(length: Nanos) -> String {
+    let micros = steps(length, 1_000);
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 /// Whole milliseconds.
@@ -87,6 +99,9 @@ mod tests {
         let at = Timestamp::from_nanos(1_795_264_200_123_456_789);
         assert_eq!(micros(at), "2026-11-21T12:30:00.123456Z");
         assert_eq!(millis(at), "2026-11-21T12:30:00.123Z");
+        assert_eq!(to_the_second(at), "2026-11-21T12:30:00");
+        assert_eq!(seconds_and_micros(Nanos::new(61_001_500_499)), "61.001500");
+        assert_eq!(seconds_and_micros(Nanos::new(85_500)), "0.000086");
         assert_eq!(date_and_time(at), ("2026-11-21".to_owned(), "12:30:00".to_owned()));
         assert_eq!(common_log(at), "21/Nov/2026:12:30:00 +0000");
         assert_eq!(serde_json::json!(epoch_seconds(at)).to_string(), "1795264200.123");

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::*;
+use crate::lab::connection::{Connection, TlsSession};
 use crate::lab::lambda::{Placement, Start};
-use crate::lab::served::specimen::{given_up, through_apig, through_cloudfront, through_elb};
-use crate::lab::served::{Connection, TlsSession};
+use crate::lab::served::specimen::{given_up, through_apig, through_clb, through_cloudfront, through_elb};
 use crate::time::{Nanos, Timestamp};
 
 fn check(log: Log, served: &Served, profile: &str, expect: &str) {
@@ -50,7 +50,8 @@ fn a_load_balancer_logs_what_passed_it() {
 
 #[test]
 fn a_load_balancer_logs_its_handshakes() {
-    let tls = TlsSession { protocol: "TLSv1.2", cipher: "ECDHE-ECDSA-AES128-GCM-SHA256".to_owned(), server_name: None };
+    let cipher = "ECDHE-ECDSA-AES128-GCM-SHA256".to_owned();
+    let tls = TlsSession { protocol: "TLSv1.2", cipher, server_name: None, alpn: None };
     let mut handshake = Handshake {
         layer: "elb",
         station: "elb",
@@ -62,8 +63,95 @@ fn a_load_balancer_logs_its_handshakes() {
     let line = "2026-11-21T12:30:00.016700Z ::1 4000 8443 TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 0.017 \"-\" - - - \
                 TID_0000000000000000000000000000001a\n";
     assert_eq!(Log::AlbConnections.of_handshake(&handshake, &Profile::default()), line);
-    handshake.layer = "cloudfront";
-    assert_eq!(Log::AlbConnections.of_handshake(&handshake, &Profile::default()), "");
+    for (layer, station) in [("cloudfront", "cloudfront"), ("elb", "clb"), ("elb", "nlb")] {
+        (handshake.layer, handshake.station) = (layer, station);
+        assert_eq!(Log::AlbConnections.of_handshake(&handshake, &Profile::default()), "", "{station}");
+    }
+}
+
+const CLB: &str = "2026-11-21T12:30:00.000000Z lab-clb 127.0.0.1:40000 127.0.0.1:80 0.000086 0.061048 0.002203 200 200 7 20 \
+    \"GET https://clb.lab.test:8443/a?b=\\x22c\\x22 HTTP/1.1\" \"wirefall/1 trace/67400000\" \
+    ECDHE-ECDSA-AES256-GCM-SHA384 TLSv1.2\n";
+
+#[test]
+fn a_classic_load_balancer_logs_what_it_received() {
+    check(Log::ClbAccess, &through_clb(), "", CLB);
+    check(Log::ClbAccess, &through_clb(), "skew_ms.elb = -5000", &CLB.replace("12:30:00", "12:29:55"));
+    let gone = CLB.replace("0.061048 0.002203 200 200 7 20", "-1 -1 0 0 7 0");
+    check(Log::ClbAccess, &given_up(through_clb()), "", &gone);
+    let mut unreachable = through_clb();
+    unreachable.layers[0].status = Some(502);
+    let call = unreachable.layers[0].call.as_mut().unwrap();
+    (call.first_byte, call.total) = (None, Some(Nanos::from_millis(3)));
+    check(Log::ClbAccess, &unreachable, "", &CLB.replace("0.061048 0.002203 200 200", "-1 -1 502 0"));
+}
+
+#[test]
+fn each_log_has_the_requests_of_its_own_load_balancers() {
+    let mut through_nlb = through_clb();
+    through_nlb.layers[0].station = "nlb";
+    for (served, logs) in [
+        (through_elb(), &[Log::AlbAccess, Log::Truth][..]),
+        (through_clb(), &[Log::ClbAccess, Log::Truth]),
+        (through_nlb, &[Log::Truth]),
+        (through_cloudfront(), &[Log::CloudFrontStandard, Log::CloudFrontRealtime, Log::Truth]),
+    ] {
+        let has_it = |log: &Log| !log.of_request(&served, &Profile::default()).is_empty();
+        let found: Vec<Log> = Log::ALL.into_iter().filter(has_it).collect();
+        assert_eq!(found, logs, "{}", served.layers[0].station);
+    }
+}
+
+fn ended() -> Ended {
+    let cipher = "TLS_AES_128_GCM_SHA256".to_owned();
+    let tls = TlsSession { protocol: "TLSv1.3", cipher, server_name: None, alpn: Some("h2".to_owned()) };
+    Ended {
+        station: "nlb",
+        region: None,
+        accepted_at: Timestamp::from_nanos(1_795_264_200_000_000_000),
+        lasted: Nanos::from_micros(2_400_700),
+        handshake: Some(Nanos::from_micros(16_700)),
+        alert: None,
+        client: "[::1]:4000".parse().unwrap(),
+        listener: "[::1]:8443".parse().unwrap(),
+        server_name: "nlb.lab.test".to_owned(),
+        offered: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        received: 98,
+        sent: 246,
+        connection: Connection { id: 0x1a, port: 8443, tls: Some(tls) },
+    }
+}
+
+const NLB: &str = "tls 2.0 2026-11-21T12:30:02 net/lab-nlb/c6e77e28c25b2234 0f7c2d31e9b84a56 [::1]:4000 [::1]:8443 2401 17 98 246 - \
+    arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012 - TLS_AES_128_GCM_SHA256 tlsv13 - \
+    nlb.lab.test h2 - \"h2\",\"http/1.1\" 2026-11-21T12:30:00\n";
+
+#[test]
+fn a_network_load_balancer_logs_its_connections_when_they_are_over() {
+    let check = |ended: &Ended, profile: &str, expect: &str| {
+        let profile = Profile::parse(profile, "test.toml").unwrap();
+        assert_eq!(Log::NlbTls.of_connection(ended, &profile), expect);
+    };
+    check(&ended(), "", NLB);
+    check(&ended(), "skew_ms.elb = 5000", &NLB.replace("12:30:02", "12:30:07").replace("12:30:00", "12:30:05"));
+    let mut refused = ended();
+    refused.region = Some("eu-west-1".to_owned());
+    (refused.handshake, refused.alert, refused.connection.tls) = (None, Some(48), None);
+    (refused.received, refused.sent, refused.offered) = (0, 0, Vec::new());
+    let expect = NLB
+        .replace("us-east-1", "eu-west-1")
+        .replace(" 17 98 246 - ", " - 0 0 48 ")
+        .replace("TLS_AES_128_GCM_SHA256 tlsv13", "- -")
+        .replace("h2 - \"h2\",\"http/1.1\"", "- - -");
+    check(&refused, "", &expect);
+    let strange = Ended { offered: vec![b"a \"b\xff".to_vec()], ..ended() };
+    check(&strange, "", &NLB.replace("\"h2\",\"http/1.1\"", "\"a%20%22b%FF\""));
+    for station in ["elb", "clb", "ec2"] {
+        check(&Ended { station, ..ended() }, "", "");
+        assert!(
+            Log::ALL.iter().all(|log| log.of_connection(&Ended { station, ..ended() }, &Profile::default()).is_empty())
+        );
+    }
 }
 
 /// The value of a field in a line of one of the edge's logs.

@@ -1,14 +1,15 @@
 //! The wait by layers: which were passed, what each took inside the wait, who says so, and what was not believed.
 //!
 //! A bar is a layer's inclusive time, in the middle of the interval in which it can have been: a place, not a measurement. What
-//! is estimated has a `~`; what is computed from rounded lengths has its bound where that is worth a look.
+//! is estimated has a `~`; what is computed from rounded lengths has its bound where that is worth a look. Bars have room before
+//! words have: where a line is too short for both, who says so is wrapped.
 
 use std::cmp::Ordering;
 
 use super::bar::Scale;
 use super::facts::{INDENT, label};
 use super::line::{Line, Paint, Paragraph, columns};
-use super::{LEAST_BAR, Page, Style};
+use super::{Glyphs, LEAST_BAR, Page, Style};
 use crate::attribute::Tally;
 use crate::render::layer_medians::{Median, medians};
 use crate::render::length::millis;
@@ -22,6 +23,10 @@ const MOST_BAR: usize = 60;
 const NOTABLE_SHARE: u64 = 50;
 /// So many metrics of one layer are counted, not named.
 const MANY: usize = 3;
+/// A bar that is shorter shows nothing.
+const LEAST_CELLS: usize = 12;
+/// Words of who says so are not wrapped closer than this: `cloudfront`, `real-time` and `unattributed` are words of it.
+const LEAST_WHO: usize = 10;
 /// Columns of one level of nesting.
 const LEVEL: usize = 2;
 
@@ -70,7 +75,8 @@ struct Row<'t> {
     name: String,
     own: String,
     inclusive: String,
-    who: String,
+    /// Words that stay whole.
+    who: Vec<String>,
 }
 
 fn split(trace: &Trace, style: Style) -> Vec<Line> {
@@ -82,10 +88,12 @@ fn split(trace: &Trace, style: Style) -> Vec<Line> {
     let names = widest(|row| &row.name).unwrap_or(0);
     let owns = widest(|row| &row.own).unwrap_or(0);
     let inclusives = widest(|row| &row.inclusive).unwrap_or(0);
-    let who = widest(|row| &row.who).unwrap_or(0);
-    let taken = 2 + names + 2 + owns + inclusives + 2 + who;
-    let cells = style.width.saturating_sub(taken + 1).min(MOST_BAR);
-    let scale = (cells >= LEAST_BAR).then(|| Scale::new(wait.duration, cells, style.glyphs));
+    let room = style.width.saturating_sub(2 + names + 2 + owns + inclusives + 2 + 1);
+    // On a terminal too narrow for both, words are left whole.
+    let most = if room < LEAST_CELLS + LEAST_WHO { usize::MAX } else { room.saturating_sub(LEAST_BAR).max(LEAST_WHO) };
+    let who: Vec<Vec<String>> = rows.iter().map(|row| wrapped(&row.who, most, style.glyphs)).collect();
+    let cells = room.saturating_sub(who.iter().flatten().map(|words| columns(words)).max().unwrap_or(0)).min(MOST_BAR);
+    let scale = (cells >= LEAST_CELLS).then(|| Scale::new(wait.duration, cells, style.glyphs));
     let title = Line::new(style)
         .pad_to(2)
         .with(Paint::Phase(Phase::Wait), "layers")
@@ -93,7 +101,7 @@ fn split(trace: &Trace, style: Style) -> Vec<Line> {
         .with(Paint::Plain, format!("of the wait of {} ms, own times", millis(wait.duration)))
         .with(Paint::Dim, if trace.layers.iter().any(|share| share.estimated) { "; ~ is an estimate" } else { "" });
     let mut lines = vec![title];
-    for row in &rows {
+    for (row, who) in rows.iter().zip(who) {
         let mut line = Line::new(style).pad_to(2).with(paint(row.share), &row.name).pad_to(2 + names + 1);
         if let Some(scale) = &scale {
             if let Some((start, length)) = place(row.share, wait.start) {
@@ -103,12 +111,35 @@ fn split(trace: &Trace, style: Style) -> Vec<Line> {
         }
         line = line
             .with(Paint::Plain, format!("{:>owns$}", row.own))
-            .with(Paint::Dim, format!("{:<inclusives$}", style.glyphs.spell(&row.inclusive)))
-            .with(Paint::Dim, format!("  {}", row.who));
-        lines.push(line);
+            .with(Paint::Dim, format!("{:<inclusives$}", style.glyphs.spell(&row.inclusive)));
+        let mut said = who.into_iter();
+        lines.push(line.with(Paint::Dim, format!("  {}", said.next().unwrap_or_default())));
+        let indent = 2 + names + 1 + scale.as_ref().map_or(0, |_| cells + 1) + owns + inclusives + 2;
+        lines.extend(said.map(|words| Line::new(style).pad_to(indent).with(Paint::Dim, words)));
         lines.extend(witnesses(row.share, 2 + row.level * LEVEL, style));
     }
     lines
+}
+
+/// Words in lines of so many columns, the first one in any case; a longer word is a line of its own.
+fn wrapped(words: &[String], most: usize, glyphs: Glyphs) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.iter().map(|word| glyphs.spell(word)) {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(&word) <= most => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+/// `2 ms`, `1.02 ms`: without digits that say nothing.
+fn short(length: Nanos) -> String {
+    let text = millis(length);
+    format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn row<'t>(share: &'t LayerShare, trace: &Trace) -> Row<'t> {
@@ -117,14 +148,14 @@ fn row<'t>(share: &'t LayerShare, trace: &Trace) -> Row<'t> {
     let includes = share.includes.iter().fold(String::new(), |all, layer| format!("{all} + {layer}"));
     let notable =
         share.resolution.filter(|resolution| resolution.get().saturating_mul(NOTABLE_SHARE) >= share.duration.get());
-    let bound = notable.map_or(String::new(), |resolution| format!(" ±{resolution}"));
+    let bound = notable.map(|resolution| format!("±{}", short(resolution)));
     Row {
         share,
         level,
         name: format!("{}{}{includes}", " ".repeat(level * LEVEL), share.layer),
         own: format!("{}{} ms", if share.estimated { "~" } else { "" }, millis(share.duration)),
         inclusive: share.inclusive.map_or(String::new(), |inclusive| format!(" of {}", millis(inclusive))),
-        who: format!("{}{bound}", share.evidence),
+        who: share.evidence.to_string().split(' ').map(str::to_owned).chain(bound).collect(),
     }
 }
 
@@ -350,7 +381,7 @@ mod tests {
             "          cloudfront: likely, by via, 3 metrics of server-timing",
             "  layers  of the wait of 38.912 ms, own times; ~ is an estimate",
             "  network                                                                    ~16.004 ms            kernel",
-            "  elb                          ▐███████████████████████████▋                   2.000 ms of 20.000  alb log ±2.000 ms",
+            "  elb                          ▐███████████████████████████▋                   2.000 ms of 20.000  alb log ±2 ms",
             "    ec2 + nginx                 ▐█████████████████████████▎                   18.000 ms            xray",
             "    └  xray AWS::EC2::Instance 18.000 ms · alb log target_processing_time +1.000 · header the same",
             "  unattributed                                                                 2.908 ms            kernel",
@@ -369,6 +400,36 @@ mod tests {
         assert_eq!(plain, expect_plain, "\n{}", shown.join("\n"));
         let bars: Vec<bool> = shown.iter().map(|line| line.contains(is_bar)).collect();
         assert_eq!(bars, [false, false, false, false, true, true, false, false, false, false]);
+    }
+
+    #[test]
+    fn at_80_columns_bars_stay_and_words_are_wrapped() {
+        let mut trace = split();
+        trace.layers = serde_json::from_value(json!([
+            {"layer": "network", "duration_ns": 16_004_000, "evidence": "kernel", "estimated": true},
+            {"layer": "cloudfront", "duration_ns": 2_000_000, "evidence": "cloudfront real-time log", "estimated": false,
+                "inclusive_ns": 22_000_000, "resolution_ns": 2_000_000, "start_low_ns": 42_068_745, "start_high_ns": 42_976_745},
+            {"layer": "apig", "duration_ns": 4_000_000, "evidence": "apig log", "estimated": false, "within": "cloudfront",
+                "inclusive_ns": 20_000_000, "resolution_ns": 1_020_000, "start_low_ns": 42_068_745, "start_high_ns": 44_976_745},
+            {"layer": "lambda.invoke", "duration_ns": 16_000_000, "evidence": "lambda log", "estimated": false, "within": "apig",
+                "start_low_ns": 42_068_745, "start_high_ns": 46_976_745},
+            {"layer": "unattributed", "duration_ns": 908_000, "evidence": "kernel", "estimated": false},
+        ]))
+        .unwrap();
+        let expect = [
+            "  layers  of the wait of 38.912 ms, own times; ~ is an estimate",
+            "  network                                      ~16.004 ms            kernel",
+            "  cloudfront             ▐██████████████▎        2.000 ms of 22.000  cloudfront",
+            "                                                                     real-time",
+            "                                                                     log ±2 ms",
+            "    apig                  ▐████████████▋         4.000 ms of 20.000  apig log",
+            "                                                                     ±1.02 ms",
+            "      lambda.invoke       ▕██████████▋          16.000 ms            lambda log",
+            "  unattributed                                   0.908 ms            kernel",
+        ];
+        let lines = shown(&trace, Style { width: 80, ..WIDE });
+        let from = lines.iter().position(|line| line.starts_with("  layers")).unwrap();
+        assert_eq!(lines[from..from + expect.len()], expect, "\n{}", lines.join("\n"));
     }
 
     #[test]

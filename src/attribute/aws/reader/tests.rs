@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::attribute::aws::AccessFormat;
 use crate::attribute::aws::lines::tests::Pieces;
 use crate::attribute::record::{Key, Part, Remark};
 use crate::time::Nanos;
@@ -180,20 +181,57 @@ fn a_trace_of_x_ray_comes_whole_whoever_has_the_key() {
 #[test]
 fn a_log_of_another_format_does_not_pass_in_silence() {
     let wanted = Wanted::of(&[own()]);
-    let cases = [
-        (Format::AlbAccess, CLASSIC, "field 2 (time): expected an instant"),
-        (Format::ClassicElb, NLB, "field 1 (time): expected an instant"),
-        (Format::NlbTls, ALB, "field 3 (time): expected an instant"),
-        (Format::CloudFrontStandard, ALB, "the line: expected fields parted by tabs"),
-        (Format::ApiGateway(None), CLASSIC, "the line: expected a JSON object"),
-        (Format::XRay, ALB, "the document: expected JSON"),
-    ];
-    for (format, text, expected) in cases {
+    for (format, text, kind) in [
+        (Format::AlbAccess, CLASSIC, Source::ClassicElb),
+        (Format::ClassicElb, NLB, Source::NlbTls),
+        (Format::NlbTls, ALB, Source::AlbAccess),
+        (Format::CloudFrontStandard, ALB_CONNECTIONS, Source::AlbConnection),
+        (Format::ApiGateway(None), BEANSTALK, Source::XRay),
+        (Format::XRay, ALB, Source::AlbAccess),
+        (Format::Lambda, CLASSIC, Source::ClassicElb),
+    ] {
         let (_, tally) = sift(format, text.as_bytes(), &wanted);
-        assert!(tally.broken >= 1);
+        assert_eq!(tally.foreign, [Foreign::LooksLike { file: 0, kind }]);
+        assert_eq!((tally.broken, tally.errors), (0, vec![]), "{kind}: lines are not broken for being of another kind");
+    }
+    for (format, expected) in [
+        (Format::AlbAccess, "field 2 (time): expected an instant"),
+        (Format::ClassicElb, "field 1 (time): expected an instant"),
+        (Format::NlbTls, "field 3 (time): expected an instant"),
+        (Format::CloudFrontStandard, "the line: expected fields parted by tabs"),
+        (Format::ApiGateway(None), "the line: expected a JSON object"),
+        (Format::XRay, "the document: expected JSON"),
+    ] {
+        let (_, tally) = sift(format, b"what somebody wrote down\n", &wanted);
+        assert_eq!((tally.broken, tally.foreign), (1, vec![Foreign::Unknown { file: 0 }]), "{expected}");
         let (at, error) = &tally.errors[0];
         assert!(error.to_string().starts_with(expected), "{error}");
         assert_eq!(at.line, 1);
+    }
+    assert_eq!(sift(Format::Lambda, b"", &wanted).1.foreign, [Foreign::Empty { file: 0 }]);
+    assert_eq!(sift(Format::Lambda, b"\x7fELF\x02\0\0", &wanted).1.foreign, [Foreign::Unknown { file: 0 }]);
+    // Documents that are cut off, and fields in another order than they are said to have.
+    let cut = &BEANSTALK.as_bytes()[..200];
+    let columns = Columns::parse("timestamp,time-to-first-byte,x-edge-request-id").unwrap();
+    for (format, text, broken) in [
+        (Format::XRay, cut, true),
+        (Format::CloudFrontRealtime(Columns::realtime()), b"1574367600.123\t192.0.2.1\tfast\tx\n", true),
+        (Format::CloudFrontRealtime(columns), b"1574367600.123\t0.002\tabc==\n", false),
+    ] {
+        let expected = if broken { vec![Foreign::Broken { file: 0 }] } else { vec![] };
+        assert_eq!(sift(format, text, &wanted).1.foreign, expected);
+    }
+    // What is of the format and of nobody here is no wrong input.
+    for (format, text) in [
+        (Format::AlbAccess, ALB),
+        (Format::ClassicElb, CLASSIC),
+        (Format::NlbTls, NLB),
+        (Format::AlbConnection, ALB_CONNECTIONS),
+        (Format::XRay, BEANSTALK),
+        (Format::Lambda, "what a function prints\n"),
+        (Format::CloudFrontStandard, "#Version: 1.0\n#Fields: date time x-edge-request-id\n"),
+    ] {
+        assert_eq!(sift(format, text.as_bytes(), &wanted).1.foreign, []);
     }
 }
 

@@ -48,9 +48,15 @@ const MOST_CALLERS: u32 = 64;
 #[derive(Debug, Default)]
 pub(super) struct Collector {
     traces: BTreeMap<TraceId, Vec<Segment>>,
+    segments: u64,
 }
 
 impl Collector {
+    /// How many segments there were, kept or not.
+    pub(super) const fn segments(&self) -> u64 {
+        self.segments
+    }
+
     /// Reads a file, and keeps the segments of the traces that `keep` wants; how many documents there were.
     pub(super) fn read(
         &mut self,
@@ -72,6 +78,7 @@ impl Collector {
                     Some(Value::Object(inner)) => Segment::parse(inner, at),
                     _ => Segment::parse(&object, at),
                 };
+                self.segments += u64::from(parsed.is_some());
                 if let Some((trace, segment)) = parsed.filter(|(trace, _)| keep(*trace)) {
                     self.put(trace, segment);
                 }

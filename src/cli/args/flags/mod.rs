@@ -135,13 +135,13 @@ pub struct LabArgs {
     pub ca_out: Option<PathBuf>,
     /// Write AWS's logs of what is served, and the truth beside them, into this directory
     ///
-    /// alb.log, alb-connections.log, cloudfront.log, cloudfront-realtime.log with its fields in cloudfront-realtime.fields,
-    /// apig.log (JSON of $context variables), lambda.log (text), lambda.jsonl (JSON), xray.json (batch-get-traces; anew when
-    /// nothing happens for a moment, and at the end), and truth.jsonl with each layer's own time. Files of an earlier run are
-    /// replaced.
+    /// alb.log, alb-connections.log, clb.log (Classic Load Balancer), nlb-tls.log (Network Load Balancer: a line when a connection
+    /// ends), cloudfront.log, cloudfront-realtime.log with its fields in cloudfront-realtime.fields, apig.log (JSON of $context
+    /// variables), lambda.log (text), lambda.jsonl (JSON), xray.json (batch-get-traces; anew when nothing happens for a moment,
+    /// and at the end), and truth.jsonl with each layer's own time. Files of an earlier run are replaced.
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
-    /// Date a layer's logs by a clock that is so far off: cloudfront, elb, apig or lambda
+    /// Date a layer's logs by a clock that is so far off: cloudfront, elb (load balancers of all kinds), apig or lambda
     #[arg(long, value_name = "LAYER=MS", value_parser = skew, requires = "logs", allow_hyphen_values = true)]
     pub skew: Vec<(Clock, Skew)>,
     /// Put the lab into regions, each as far away as the profile says, in a network of its own

@@ -1,6 +1,7 @@
 //! Profiles that are accepted, and what is said about those that are not.
 
 use super::*;
+use crate::time::Nanos;
 
 fn check_error(text: &str, line: usize, key: &str, problem: &str) {
     match Profile::parse(text, "slow.toml") {
@@ -19,9 +20,10 @@ fn the_embedded_profile_holds_the_published_figures() {
     assert_eq!(profile.ec2.app, ms(1));
     assert_eq!(profile.cloudfront.own, ms(7));
     assert_eq!((profile.apig_rest.own, profile.lambda.invoke), (ms(3), ms(20)));
-    assert_eq!(profile.lambda.cold_base, Range { low: ms(250), high: ms(300) });
+    let bounds = |range: Range| [range.low(), range.high()];
+    assert_eq!(bounds(profile.lambda.cold_base), [ms(250), ms(300)]);
     assert_eq!(profile.lambda.download_per_mb, ms(12));
-    assert_eq!(profile.lambda.vpc, Range { low: ms(500), high: ms(10_000) });
+    assert_eq!(bounds(profile.lambda.vpc), [ms(500), ms(10_000)]);
     let frameworks: Vec<_> =
         profile.lambda.frameworks.iter().map(|(name, init)| (name.as_str(), init.get() / 1_000_000)).collect();
     assert_eq!(
@@ -54,6 +56,8 @@ fn errors_name_file_line_key_and_what_was_expected() {
     check_error("[ec2]\napp_ms = 'x'\n", 2, "ec2.app_ms", "expected");
     check_error("\n[ec2]\nown_ms = 1\n", 3, "ec2.own_ms", "expected `app_ms`");
     check_error("[elbow]\nown_ms = 1\n", 1, "elbow", "unknown field `elbow`");
+    check_error("[clb]\nstickiness = 'often'\n", 2, "clb.stickiness", "expected `cookie` or `none`");
+    check_error("[nlb]\nstickiness = 'cookie'\n", 2, "nlb.stickiness", "expected `own_ms`");
     check_error("[elb]\nstickiness = 'often'\n", 2, "elb.stickiness", "expected `cookie` or `none`");
     check_error("[cloudfront]\npop = \"a\\r\\nb\"\n", 2, "cloudfront.pop", "expected letters");
     check_error("[lambda]\ncold_base_ms = [300, 250]\n", 2, "lambda.cold_base_ms", "low <= high");
