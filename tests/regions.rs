@@ -119,10 +119,9 @@ fn a_server_that_fails_after_connecting_is_near_all_the_same() {
     assert!(first.contains("us-east-1") && first.contains("wait.closed"), "{}", said.stdout);
 }
 
-#[test]
-fn ctrl_c_shows_what_there_is() {
+/// Of 36 regions one answers; the others wait for a name until Ctrl-C.
+fn interrupted(format: &str) -> Said {
     let program = Program::new();
-    // One region answers; the others wait for a name.
     let names = DnsServer::start(|asked| {
         if asked.name.contains("us-east-1") {
             return vec![Says::Addresses(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]).now()];
@@ -132,29 +131,27 @@ fn ctrl_c_shows_what_there_is() {
     let server = server();
     let template = format!("http://s.{{region}}.x:{}/", server.port());
     let dns = names.address.to_string();
-    let words = [
-        "regions",
-        "--dns-servers",
-        &dns,
-        "--endpoint-template",
-        &template,
-        "-c",
-        "36",
-        "-n",
-        "1",
-        "--save",
-        "run.jsonl",
-        "--connect-timeout",
-        "60",
-    ];
-    let running = program.start(&words);
+    let asked = ["regions", "--dns-servers", &dns, "--endpoint-template", &template];
+    let words = ["-c", "36", "-n", "1", "--save", "run.jsonl", "--connect-timeout", "60", "--format", format];
+    let running = program.start(&[&asked[..], &words].concat());
     eventually("every region is asked", || names.asked().len() >= 36);
     running.interrupt();
-    let said = running.end().exits(130);
+    running.end().exits(130)
+}
+
+#[test]
+fn ctrl_c_shows_what_there_is() {
+    let said = interrupted("pretty");
     // The one that answers may have come to its turn that counts, or not.
     let not_asked = ["35 regions: not asked: ", "36 regions: not asked: "];
     assert!(not_asked.iter().any(|line| said.stdout.contains(line)), "{}", said.stdout);
     assert!(said.stdout.contains("us-east-1"), "{}", said.stdout);
+
+    let summary: serde_json::Value = serde_json::from_str(&interrupted("json").stdout).unwrap();
+    assert_eq!(summary["interrupted"], true);
+    let targets = summary["targets"].as_array().unwrap();
+    let of_all = |field: &str| targets.iter().filter_map(|target| target[field].as_u64()).sum::<u64>();
+    assert!(of_all("wanted") == 36 && of_all("requests") <= 1, "{summary}");
 }
 
 #[test]

@@ -23,7 +23,9 @@ use crate::probe::{Interrupt, Probe};
 use crate::render::chart::{self, StackedOptions};
 use crate::render::regions::{Found, RegionColumns, RegionRow, markdown};
 use crate::render::terminal;
-use crate::stats::{Baseline, Measure, Row, Sample, Settings, Stats, Summary, TargetSummary, grouped, summarise};
+use crate::stats::{
+    Baseline, Measure, Row, Sample, Settings, Stats, Summary, TargetSummary, Wanted, grouped, summarise,
+};
 use crate::target::{Region, Repeat};
 use crate::time::Nanos;
 use crate::trace::{Phase, Trace};
@@ -53,7 +55,8 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     // In the order of the rows: nearest first.
     let place = |trace: &Trace| rows.iter().position(|row| Some(&row.name) == trace.subject.name.as_ref());
     traces.sort_by_key(place);
-    let printed = show(&survey, &rows, &traces, console);
+    let summary = || summarised(&survey, &rows, &traces, &interrupt);
+    let printed = show(&survey, &rows, summary, console);
     ending.wrote(console, printed);
     if let Some(picture) = &survey.output.kept.picture {
         let drawn = draw(picture, &traces, console);
@@ -152,7 +155,12 @@ fn found(traces: &[&Trace]) -> Found {
     }
 }
 
-fn show(survey: &RegionSurvey, rows: &[RegionRow], traces: &[Trace], console: &Console) -> Result<(), CommandError> {
+fn show(
+    survey: &RegionSurvey,
+    rows: &[RegionRow],
+    summary: impl FnOnce() -> Result<Summary, CommandError>,
+    console: &Console,
+) -> Result<(), CommandError> {
     let columns = match survey.depth {
         SurveyDepth::Connect => RegionColumns::Connect,
         SurveyDepth::Phases => RegionColumns::Phases,
@@ -161,7 +169,7 @@ fn show(survey: &RegionSurvey, rows: &[RegionRow], traces: &[Trace], console: &C
     match output.format {
         SummaryFormat::Pretty => console::print(terminal::regions(rows, columns, &console.style(output.color))),
         SummaryFormat::Markdown => console::print(markdown(rows, columns)),
-        format => summary::print(&summarised(rows, traces)?, format, output.color, console),
+        format => summary::print(&summary()?, format, output.color, console),
     }
 }
 
@@ -182,7 +190,12 @@ fn draw(picture: &Picture, traces: &[Trace], console: &mut Console) -> Result<()
 }
 
 /// Regions as targets. Those that were not asked have no requests.
-fn summarised(rows: &[RegionRow], traces: &[Trace]) -> Result<Summary, CommandError> {
+fn summarised(
+    survey: &RegionSurvey,
+    rows: &[RegionRow],
+    traces: &[Trace],
+    interrupt: &Interrupt,
+) -> Result<Summary, CommandError> {
     let mut summary = summarise(&grouped(traces), &Baseline::Absent, &Settings::default())?;
     let unasked = rows.iter().filter(|row| matches!(row.found, Found::NoEndpoint | Found::NotAsked));
     summary.targets.extend(unasked.map(|region| TargetSummary {
@@ -198,5 +211,18 @@ fn summarised(rows: &[RegionRow], traces: &[Trace]) -> Result<Summary, CommandEr
         phases: BTreeMap::new(),
         outliers: Vec::new(),
     }));
+    if interrupt.requested() {
+        summary.interrupt(&wanted(survey, rows));
+    }
     Ok(summary)
+}
+
+/// What was wanted of the regions that are asked: one request of those that could not be reached, which are given up then.
+fn wanted(survey: &RegionSurvey, rows: &[RegionRow]) -> Vec<Wanted> {
+    let is_asked = |row: &&RegionRow| !matches!(row.found, Found::NoEndpoint);
+    let of_region = |row: &RegionRow| {
+        let requests = if matches!(row.found, Found::Failed { .. }) { 1 } else { survey.requests as u64 };
+        Wanted { name: row.name.clone(), tags: BTreeMap::new(), path: None, requests }
+    };
+    rows.iter().filter(is_asked).map(of_region).collect()
 }
