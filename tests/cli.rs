@@ -288,7 +288,6 @@ fn misuse_is_exit_code_2() {
         &["lab", "--time-scale", "0"],
         &["completions", "tcsh"],
         &["--resolve", "x", "http://h/"],
-        &["lab", "--profile", "missing.toml"],
     ] {
         let (stdout, stderr) = check(directory.path(), words, 2);
         assert!(stdout.is_empty() && !stderr.is_empty(), "{words:?}: {stdout}{stderr}");
