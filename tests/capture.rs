@@ -494,13 +494,15 @@ fn without_the_privilege_require_fails_and_auto_does_without() {
         command.args(["--bounding-set=-net_raw", "--inh-caps=-net_raw", env!("CARGO_BIN_EXE_wirefall")]);
         command.args(words).env_clear().output().expect("setpriv (Debian: util-linux)")
     };
-    for words in [&["--capture", "require"][..], &["--packets"], &["--pcap", "/nowhere/at/all"]] {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("trace.pcapng");
+    for words in [&["--capture", "require"][..], &["--packets"], &["--pcap", file.to_str().expect("UTF-8")]] {
         let output = unprivileged(&[words, &[url.as_str()]].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{words:?}: {output:?}");
         assert!(said.contains("CAP_NET_RAW") && said.contains("setcap cap_net_raw+ep"), "{words:?}: {said}");
     }
-    assert!(log.take().is_empty(), "nothing is asked for where nothing may be captured");
+    assert!(log.take().is_empty() && !file.exists(), "nothing is asked for, or written, where nothing may be captured");
     let output = unprivileged(&["--format", "json", &url]);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let trace = only_trace(&output);

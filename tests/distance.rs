@@ -368,7 +368,7 @@ fn the_demo_shows_every_path_and_every_region() {
     let traces = std::fs::read_to_string(shown.join("traces.jsonl")).unwrap();
     let traces: Vec<Trace> = traces.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let in_region = |region: &str| traces.iter().filter(|trace| trace.subject.tags["region"] == region).count();
-    assert_eq!((traces.len(), in_region("us-east-1"), in_region("ap-southeast-2")), (18, 13, 1));
+    assert_eq!((traces.len(), in_region("us-east-1"), in_region("ap-southeast-2")), (20, 15, 1));
     let farthest = traces.iter().find(|trace| trace.label() == "ec2 ap-southeast-2").unwrap();
     assert_about(farthest, Phase::Connect, Nanos::from_millis(200));
 }
