@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::http::{Log, Server, answering, response};
 use support::program::{Program, eventually};
+use support::refusing::Refusing;
 use wirefall::lab::{Lab, LabOptions, Profile};
 use wirefall::time::Nanos;
 
@@ -280,8 +281,8 @@ fn an_objective_is_held_against_each_trace() {
     assert!(trace("tls=100", &[], 4).contains("no request has tls"));
     // Of a cold and a warm request, it is enough that one connected.
     trace("connect=60000", &["--reuse"], 0);
-    let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    program.run(&["trace", &format!("http://{refused}/"), "--slo", "total=100"]).exits(4);
+    let refusing = Refusing::new();
+    program.run(&["trace", &refusing.url(), "--slo", "total=100"]).exits(4);
     for command in ["trace", "compare"] {
         let said = program.run(&[command, &url, "--slo", "ttfb=5"]).exits(2);
         assert!(said.stderr.contains("--slo: expected one of blocked, dns, connect"), "{}", said.stderr);
