@@ -276,6 +276,7 @@ fn a_machine_without_a_trust_store_can_ask_for_http_urls() {
 #[test]
 fn misuse_is_exit_code_2() {
     let directory = directory();
+    fs::write(directory.path().join("nonsense.toml"), "nonsense = 1\n").expect("a file");
     for words in [
         &[][..],
         &["trace"],
@@ -287,7 +288,7 @@ fn misuse_is_exit_code_2() {
         &["lab", "--time-scale", "0"],
         &["completions", "tcsh"],
         &["--resolve", "x", "http://h/"],
-        &["lab", "--profile", "missing.toml"],
+        &["lab", "--profile", "nonsense.toml"],
     ] {
         let (stdout, stderr) = check(directory.path(), words, 2);
         assert!(stdout.is_empty() && !stderr.is_empty(), "{words:?}: {stdout}{stderr}");
