@@ -29,7 +29,9 @@ fn list(unreached: &Unreached<'_>, style: &Style, out: &mut String) {
     let head = Paragraph::new(*style, Line::new(*style), 0).part(Paint::Bad, format!("{}:", unreached.head()));
     let mut head = head.finish();
     let mut line = head.pop().unwrap_or_else(|| Line::new(*style));
-    head.into_iter().for_each(|line| line.write_to(out));
+    for line in head {
+        line.write_to(out);
+    }
     let last = unreached.regions.len().saturating_sub(1);
     for (index, region) in unreached.regions.iter().enumerate() {
         let piece = format!("{region}{}", if index == last { "" } else { "," });
