@@ -72,8 +72,9 @@ pub struct ComparisonArgs {
     #[arg(long, value_name = "SIZE")]
     pub same_within: Option<String>,
     /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], in milliseconds, such as
-    /// total=500,wait.p95=200. A measure is a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures count by failures=COUNT or
-    /// failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the baseline is not held to it
+    /// total=500,wait.p95=200. A measure is a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures
+    /// count by failures=COUNT or failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the
+    /// baseline is not held to it
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
     /// Which statuses fail a run.
