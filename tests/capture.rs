@@ -23,6 +23,7 @@ use serde_json::Value;
 use support::dns::{Asked, DnsServer, Says};
 use support::h2::{Afterwards, H2Server};
 use support::http::{Log, Server, answering, response};
+use support::refusing::Refusing;
 use support::tls::{Authority, Certified, Terms, TlsPeer, Validity};
 use support::{has_ipv6, plan, well_formed};
 use wirefall::capture::{Capture, Depth, Privilege};
@@ -447,9 +448,8 @@ fn a_file_has_whole_packets_and_says_what_they_are() {
 #[test]
 #[ignore = "needs CAP_NET_RAW"]
 fn what_failed_is_in_the_file_too() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
-    drop(listener);
+    let refusing = Refusing::new();
+    let url = refusing.url();
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("trace.pcapng");
     let output = wirefall(&["--pcap", path.to_str().expect("UTF-8"), &url]).output().expect("the program");

@@ -1,5 +1,7 @@
 //! The program from end to end, as a shell sees it: arguments, both streams, files, exit codes, signals.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -7,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use support::refusing::Refusing;
 use tempfile::TempDir;
 use wirefall::event::{FailureCode, Phase};
 use wirefall::trace::Trace;
@@ -71,12 +74,6 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
         body.len()
     );
     stream.write_all((head + body).as_bytes())
-}
-
-/// A port that refuses connections.
-fn nothing() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
-    listener.local_addr().expect("its address").port()
 }
 
 fn url(port: u16, path: &str) -> String {
@@ -227,7 +224,8 @@ fn bodies_heads_and_variables_go_where_they_are_sent() {
 #[test]
 fn silent_says_nothing_and_verbose_says_what_went_over_the_wire() {
     let (directory, port) = (directory(), origin());
-    let refused = url(nothing(), "/");
+    let refusing = Refusing::new();
+    let refused = refusing.url();
     assert_eq!(check(directory.path(), &["-s", &refused], 7).1, "");
     let (_, stderr) = check(directory.path(), &[&refused], 7);
     assert!(stderr.contains("(7)") && stderr.contains("connect.refused"), "{stderr}");
@@ -249,7 +247,8 @@ fn there_is_no_colour_where_none_is_wanted() {
 #[test]
 fn the_first_failure_is_the_exit_code_and_the_others_are_shown() {
     let (directory, port) = (directory(), origin());
-    let (good, missing, refused) = (url(port, "/a"), url(port, "/missing"), url(nothing(), "/"));
+    let refusing = Refusing::new();
+    let (good, missing, refused) = (url(port, "/a"), url(port, "/missing"), refusing.url());
     for (words, exit_code) in
         [(&["-f", &refused, &good, &missing][..], 7), (&["-f", &good, &missing, &refused], 22), (&[&good, &missing], 0)]
     {
@@ -277,6 +276,7 @@ fn a_machine_without_a_trust_store_can_ask_for_http_urls() {
 #[test]
 fn misuse_is_exit_code_2() {
     let directory = directory();
+    fs::write(directory.path().join("nonsense.toml"), "nonsense = 1\n").expect("a file");
     for words in [
         &[][..],
         &["trace"],
@@ -288,6 +288,7 @@ fn misuse_is_exit_code_2() {
         &["lab", "--time-scale", "0"],
         &["completions", "tcsh"],
         &["--resolve", "x", "http://h/"],
+        &["lab", "--profile", "nonsense.toml"],
     ] {
         let (stdout, stderr) = check(directory.path(), words, 2);
         assert!(stdout.is_empty() && !stderr.is_empty(), "{words:?}: {stdout}{stderr}");
@@ -309,7 +310,8 @@ fn full() -> Stdio {
 #[test]
 fn what_becomes_of_standard_output_decides_neither_what_is_asked_nor_what_is_saved() {
     let port = origin();
-    let (first, second, refused) = (url(port, "/a"), url(port, "/b"), url(nothing(), "/"));
+    let refusing = Refusing::new();
+    let (first, second, refused) = (url(port, "/a"), url(port, "/b"), refusing.url());
     let (good, bad) = ([first.as_str(), &second], [refused.as_str(), &second]);
     for words in [&["--format", "jsonl"][..], &["--format", "pretty"], &["-w", "%{url}\\n"], &["-D", "-"]] {
         for (stdout, targets, exit_code) in
@@ -417,7 +419,8 @@ fn ctrl_c_is_the_exit_code_whatever_was_before() {
     let directory = directory();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     let silent = url(listener.local_addr().expect("its address").port(), "/");
-    let refused = url(nothing(), "/");
+    let refusing = Refusing::new();
+    let refused = refusing.url();
     for before in [&[][..], &["--save", "/dev/full"]] {
         let words = [&["--format", "jsonl", &refused, &silent][..], before].concat();
         let child = Running::start(command(directory.path(), &words));

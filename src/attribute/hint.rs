@@ -23,6 +23,12 @@ impl Hint {
     }
 }
 
+/// Balancers that set cookies, as kinds begin with them.
+pub(super) const BALANCERS: [&str; 2] = ["application", "classic"];
+
+/// One of [`BALANCERS`], where it is unknown which.
+pub(super) const EITHER_BALANCER: &str = "application or classic";
+
 /// Edges and proxies of others, which answer for what is behind them.
 pub(super) const EDGES: &[&str] = &["cloudflare", "fastly", "envoy", "google", "azure", "akamai"];
 

@@ -4,7 +4,7 @@
 //! balancers have their labels in either order. A name is the client's own wish: it is certain unless something else chose the
 //! address.
 
-use super::hint::Hint;
+use super::hint::{EITHER_BALANCER, Hint};
 use crate::trace::Layer;
 use crate::trace::layers::{Certainty, Sign};
 
@@ -50,7 +50,7 @@ pub(super) fn hints(name: &str, certainty: Certainty, sign: fn(String) -> Sign) 
             let kind = if id.starts_with("d-") { "custom domain, regional" } else { "its own endpoint" };
             hint(Layer::Apig, certainty).of_kind(format!("{kind}, in {region}"))
         }
-        [.., region, "elb"] => hint(Layer::Elb, certainty).of_kind(format!("application or classic, in {region}")),
+        [.., region, "elb"] => hint(Layer::Elb, certainty).of_kind(format!("{EITHER_BALANCER}, in {region}")),
         [_, .., "elb", region] => hint(Layer::Elb, certainty).of_kind(format!("network, in {region}")),
         [machine, region, "compute"] if machine.starts_with("ec2-") => {
             hint(Layer::Ec2, certainty.min(Certainty::Likely)).of_kind(format!("in {region}"))

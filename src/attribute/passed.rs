@@ -10,7 +10,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::hint::Hint;
+use super::hint::{BALANCERS, EITHER_BALANCER, Hint};
 use super::{headers, names};
 use crate::event::DnsSource;
 use crate::target::LayerPath;
@@ -49,15 +49,31 @@ fn add(known: &mut Passed, hint: Hint) {
     }
     let Some(kind) = hint.kind else { return };
     known.kind = Some(match known.kind.take() {
-        // What one sign says more exactly than another.
-        Some(old) if old.contains(&kind) => old,
-        Some(old) if kind.contains(&old) => kind,
-        Some(old) => match kind.strip_prefix("REST API, ") {
-            Some(rest) if old.starts_with("REST API") => format!("{old}, {rest}"),
-            _ => format!("{old}, {kind}"),
-        },
+        Some(old) => together(old, kind),
         None => kind,
     });
+}
+
+/// What two signs say of a layer's kind.
+fn together(old: String, kind: String) -> String {
+    // Names do not tell these two from each other; other signs do.
+    let is_told = !old.starts_with(EITHER_BALANCER) && BALANCERS.iter().any(|balancer| old.starts_with(balancer));
+    if let Some(place) = kind.strip_prefix(EITHER_BALANCER)
+        && is_told
+    {
+        return if old.ends_with(place) { old } else { old + place };
+    }
+    // What one sign says more exactly than another.
+    if old.contains(&kind) {
+        return old;
+    }
+    if kind.contains(&old) {
+        return kind;
+    }
+    match kind.strip_prefix("REST API, ") {
+        Some(rest) if old.starts_with("REST API") => format!("{old}, {rest}"),
+        _ => format!("{old}, {kind}"),
+    }
 }
 
 fn by_name(trace: &Trace) -> Vec<Hint> {

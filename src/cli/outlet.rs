@@ -3,8 +3,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
@@ -37,6 +39,8 @@ fn writable(path: &Path) -> io::Result<()> {
     let permitted = |path: &Path, flags| Ok(faccessat(AT_FDCWD, path, flags, AtFlags::AT_EACCESS)?);
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        // One connects to it, and cannot open it.
+        Ok(metadata) if metadata.file_type().is_socket() => Err(Errno::ENXIO.into()),
         Ok(_) => permitted(path, AccessFlags::W_OK),
         // What a link will be made to lead to is not known.
         Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => Ok(()),
@@ -157,11 +161,21 @@ mod tests {
         let at = |name: &str| directory.path().join(name);
         std::fs::write(at("file"), "kept").unwrap();
         std::os::unix::fs::symlink(at("later"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         for (path, expect) in [
             (at("new"), Ok(())),
             (at("file"), Ok(())),
             (at("link"), Ok(())),
             ("/dev/full".into(), Ok(())),
+            ("/dev/null".into(), Ok(())),
+            // Nobody reads it: opening it would wait.
+            (at("pipe"), Ok(())),
+            (at("socket"), Err(io::Error::from(Errno::ENXIO).kind())),
+            (at("file/"), Err(io::ErrorKind::NotADirectory)),
+            ("/dev".into(), Err(io::ErrorKind::IsADirectory)),
+            (at("loop"), Err(io::Error::from(Errno::ELOOP).kind())),
             ("new-here".into(), Ok(())),
             (at(""), Err(io::ErrorKind::IsADirectory)),
             (at("new/"), Err(io::ErrorKind::IsADirectory)),
@@ -175,7 +189,7 @@ mod tests {
         }
         let mut left: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["file", "link"]);
+        assert_eq!(left, ["file", "link", "loop", "pipe", "socket"]);
         assert_eq!(std::fs::read(at("file")).unwrap(), b"kept");
     }
 }

@@ -226,7 +226,9 @@ impl Lab {
     }
 
     /// Stops: no new connections, and no new requests on old ones; those under way may take until `grace` has passed. Then the
-    /// logs are complete, but for those that are given back.
+    /// logs are complete, but for those that are given back: each connection whose client has named a host has ended, and is
+    /// told of. (Should the machine not run one of the lab's threads for half a minute, what that thread was at is not waited
+    /// for any longer, and is missing.)
     #[must_use]
     pub fn stop(mut self, grace: Nanos) -> Vec<LogError> {
         self.end(grace)
@@ -250,6 +252,10 @@ impl Drop for Lab {
     }
 }
 
+/// How long the servers' threads may take for the turn that they are at when the lab ends. None of them waits in one, so that it
+/// is over at once unless the machine has no time for them.
+const LAST_TURN: Duration = Duration::from_secs(30);
+
 /// Drives the servers until told to stop, then lets the clients' connections end. The servers behind them go last.
 fn run_until(stopped: oneshot::Receiver<Nanos>, runtime: Runtime, front: &watch::Sender<()>, inner: watch::Sender<()>) {
     runtime.block_on(async {
@@ -260,7 +266,8 @@ fn run_until(stopped: oneshot::Receiver<Nanos>, runtime: Runtime, front: &watch:
         let _ = tokio::time::timeout(grace, front.closed()).await;
     });
     drop(inner);
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    // A connection tells of its end when its task is dropped, which waits for nothing but the turn that the task may be at.
+    runtime.shutdown_timeout(LAST_TURN);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Writes the lab's logs: a thread that takes what the servers tell and appends it to files.
 //!
-//! Files are new with each lab. A line is complete as soon as its request, or its connection, has ended; X-Ray's document, which is one for all
-//! requests, is written anew when there is time, and at the end. Invariant: a file that cannot be written is an error with its
+//! Files are new with each lab. A line is complete as soon as its request, or its connection, has ended; X-Ray's document, which
+//! is one for all requests, is written anew when there is time, and at the end. Invariant: a file that cannot be written is an error with its
 //! name, told once; that file is left alone from then on, and the lab and the other files go on.
 
 use std::fs::{self, File};

@@ -17,13 +17,14 @@ fn a_status_that_fails_a_trace_fails_a_comparison() {
 #[test]
 fn failures_are_counted_by_their_code_and_end_nothing() {
     let (program, fast) = (Program::new(), server(Duration::ZERO));
-    let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nothing = Refusing::new();
     program.write(
         "t.toml",
         &format!(
-            "[[target]]\nname = \"ok\"\nurl = \"{}\"\n[[target]]\nname = \"gone\"\nurl = \"{}\"\nexpect_status = 200\n[[target]]\nname = \"refused\"\nurl = \"http://{nothing}/\"",
+            "[[target]]\nname = \"ok\"\nurl = \"{}\"\n[[target]]\nname = \"gone\"\nurl = \"{}\"\nexpect_status = 200\n[[target]]\nname = \"refused\"\nurl = \"{}\"",
             fast.url("/"),
-            fast.url("/missing")
+            fast.url("/missing"),
+            nothing.url()
         ),
     );
     let said = program.run(&["compare", "--targets", "t.toml", "-n", "4", "--format", "json"]).exits(22);

@@ -19,6 +19,7 @@ pub mod h2;
 pub mod http;
 pub mod origin;
 pub mod program;
+pub mod refusing;
 pub mod tls;
 pub mod well_formed;
 

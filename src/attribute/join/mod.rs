@@ -4,8 +4,8 @@
 //! keys do; what it names besides, other logs may know by that name alone, so that joining goes on until nothing new is learned.
 //! Then, for logs of layers that a client speaks to, by the client's address and port, which a record must share with exactly
 //! one trace, at about its time and with nothing that contradicts it; of the requests on one connection, what is said of the
-//! connection is the first one's. Behind NAT, and behind CloudFront, no balancer knows the
-//! client's address, so that nothing is joined that way there: records of other clients must not be taken for ours.
+//! connection is the first one's. Behind NAT, and behind CloudFront, no balancer knows the client's address, so that nothing is
+//! joined that way there: records of other clients must not be taken for ours.
 //!
 //! Of several different records of one layer, all of one request, a layer asked again: the last one has the answer.
 //!

@@ -181,6 +181,23 @@ fn balancers_edges_and_others_by_their_headers() {
 }
 
 #[test]
+fn a_balancer_whose_name_may_be_two_kinds_is_the_one_that_its_cookie_is() {
+    let name = "web-1234567890.us-east-1.elb.amazonaws.com";
+    let answer = json!({"server": "192.0.2.53:53", "transport": "udp", "name": name, "type": "A", "retries": 0,
+        "start_ns": 0, "duration_ns": 1, "rcode": "NOERROR", "cname": [name], "addresses": [], "truncated": false});
+    for (header, value, kind) in [
+        ("set-cookie", "AWSELB=[redacted]", "classic, in us-east-1"),
+        ("set-cookie", "AWSALB=[redacted]", "application, in us-east-1"),
+        ("server", "awselb/2.0", "application, which answered by itself, in us-east-1"),
+        ("server", "nginx", "application or classic, in us-east-1"),
+    ] {
+        let more = json!({"response": response(&[(header, value)]), "dns": {"source": "network", "queries": [answer]}});
+        let found = shown(&trace(&format!("https://{name}/"), 1, 1, &more));
+        assert_eq!(found, [("elb".to_owned(), Certainty::Certain, kind.to_owned())], "{value}");
+    }
+}
+
+#[test]
 fn the_chain_of_names_shows_what_a_custom_domain_hides() {
     let with = |source: &str, cnames: &[&str]| {
         let answer = json!({"server": "192.0.2.53:53", "transport": "udp", "name": "api.example.com", "type": "A",

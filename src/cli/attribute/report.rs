@@ -55,7 +55,7 @@ impl Report {
     pub(super) fn is_all_useless(&self) -> bool {
         let is_useless = |entry: &Entry, file: usize| {
             let is_nothing = entry.read.records == 0 && self.lost.contains(&file);
-            is_nothing || entry.read.foreign.iter().any(|foreign| foreign.file() == file)
+            is_nothing || entry.is_foreign(file)
         };
         let mut inputs = self.entries.iter().flat_map(|entry| entry.files.clone().map(move |file| (entry, file)));
         !self.entries.is_empty() && inputs.all(|(entry, file)| is_useless(entry, file))
@@ -70,56 +70,65 @@ impl Report {
 
 impl Entry {
     fn notes(&self, names: &[String], lost: &BTreeSet<usize>, tally: &Tally, traces: &[Trace]) -> Vec<String> {
-        let flag = self.flag;
-        let mut notes = self.foreign(names);
-        let is_foreign = |file: usize| self.read.foreign.iter().any(|known| known.file() == file);
+        let is_another = self.read.foreign.iter().any(|foreign| matches!(foreign, Foreign::LooksLike { .. }));
+        let needs_hint = (self.read.broken > 0 || self.found_nothing(tally)) && !is_another;
+        let hint = self.hint.filter(|_| needs_hint).map(|hint| format!("{}: {hint}", self.flag));
+        let silent = self.silent(names, lost, tally, traces);
+        self.foreign(names).into_iter().chain(self.unread(names)).chain(silent).chain(hint).collect()
+    }
+
+    /// Lines that could not be read.
+    fn unread(&self, names: &[String]) -> Vec<String> {
+        let Self { flag, read, .. } = self;
         // Of inputs that are left out together, no line is worth words.
-        let is_quiet = |file: usize| self.is_mixed() && is_foreign(file);
-        let (quiet, errors): (Vec<_>, Vec<_>) = self.read.errors.iter().partition(|(at, _)| is_quiet(at.file));
-        for (at, error) in errors.into_iter().take(NAMED) {
-            notes.push(format!("{flag}: {}: {error}", place(names, *at)));
-        }
-        let more = self.read.broken.saturating_sub((NAMED + quiet.len()) as u64);
+        let is_quiet = |file: usize| self.is_mixed() && self.is_foreign(file);
+        let (quiet, errors): (Vec<_>, Vec<_>) = read.errors.iter().partition(|(at, _)| is_quiet(at.file));
+        let first = errors.into_iter().take(NAMED);
+        let mut notes: Vec<String> =
+            first.map(|(at, error)| format!("{flag}: {}: {error}", place(names, *at))).collect();
+        let more = read.broken.saturating_sub((NAMED + quiet.len()) as u64);
         if more > 0 {
             // What breaks off in the middle is no line, nor an object.
-            let of =
-                if self.read.lines < self.read.broken { String::new() } else { format!(" of {}", self.read.lines) };
+            let of = if read.lines < read.broken { String::new() } else { format!(" of {}", read.lines) };
             notes.push(format!("{flag}: {more} more lines{of} could not be read"));
         }
-        if self.read.too_long > 0 {
-            notes.push(format!("{flag}: {} lines longer than a mebibyte were skipped", self.read.too_long));
-        }
-        let silent: Vec<&str> = self
-            .files
-            .clone()
-            .filter(|file| !tally.files.contains(file) && !lost.contains(file) && !is_foreign(*file))
-            .filter_map(|file| names.get(file))
-            .map(String::as_str)
-            .collect();
-        let found_nothing = !self.files.clone().any(|file| tally.files.contains(&file));
-        // Of a folder of logs, most files are of other hours.
-        let which = match silent.len() {
-            0 => String::new(),
-            few if few <= FEW => silent.join(", "),
-            many => format!("{many} of {} inputs of {flag}", self.files.len()),
-        };
-        if !which.is_empty() {
-            let requests = match traces.len() {
-                1 => "the request".to_owned(),
-                several => format!("any of the {several} requests"),
-            };
-            let looked_for = if found_nothing {
-                format!("; looked for {}{}", self.looks_for, without_keys(traces))
-            } else {
-                String::new()
-            };
-            notes.push(format!("{which}: nothing of {requests}{looked_for}"));
-        }
-        let is_another = self.read.foreign.iter().any(|foreign| matches!(foreign, Foreign::LooksLike { .. }));
-        if (self.read.broken > 0 || found_nothing) && !is_another {
-            notes.extend(self.hint.map(|hint| format!("{flag}: {hint}")));
+        if read.too_long > 0 {
+            notes.push(format!("{flag}: {} lines longer than a mebibyte were skipped", read.too_long));
         }
         notes
+    }
+
+    /// Inputs that were read, and in which nothing is of these requests.
+    fn silent(&self, names: &[String], lost: &BTreeSet<usize>, tally: &Tally, traces: &[Trace]) -> Option<String> {
+        let says_nothing =
+            |file: &usize| !tally.files.contains(file) && !lost.contains(file) && !self.is_foreign(*file);
+        let silent = self.files.clone().filter(says_nothing).filter_map(|file| names.get(file)).map(String::as_str);
+        let silent: Vec<&str> = silent.collect();
+        // Of a folder of logs, most files are of other hours.
+        let which = match silent.len() {
+            0 => return None,
+            few if few <= FEW => silent.join(", "),
+            many => format!("{many} of {} inputs of {}", self.files.len(), self.flag),
+        };
+        let requests = match traces.len() {
+            1 => "the request".to_owned(),
+            several => format!("any of the {several} requests"),
+        };
+        let looked_for = if self.found_nothing(tally) {
+            format!("; looked for {}{}", self.looks_for, without_keys(traces))
+        } else {
+            String::new()
+        };
+        Some(format!("{which}: nothing of {requests}{looked_for}"))
+    }
+
+    /// Whether nothing in any of its inputs is of these requests.
+    fn found_nothing(&self, tally: &Tally) -> bool {
+        !self.files.clone().any(|file| tally.files.contains(&file))
+    }
+
+    fn is_foreign(&self, file: usize) -> bool {
+        self.read.foreign.iter().any(|foreign| foreign.file() == file)
     }
 
     /// Inputs that are something else, or nothing; of a folder of all kinds of logs, only how many.

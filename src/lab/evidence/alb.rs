@@ -35,7 +35,9 @@ pub(super) fn access(served: &Served, part: &LayerTime, profile: &Profile) -> St
         None => ["-", "-"].map(str::to_owned),
     };
     let status = part.status.unwrap_or(CLIENT_GONE);
-    let target_status = part.status.filter(|_| part.call.is_some()).map_or_else(|| "-".to_owned(), |it| it.to_string());
+    // "Recorded only if … the target sent a response".
+    let has_answered = part.call.is_some_and(|call| call.first_byte.is_some());
+    let target_status = part.status.filter(|_| has_answered).map_or_else(|| "-".to_owned(), |it| it.to_string());
     let is_redirect = part.call.is_none() && part.status.is_some();
     let certificate = match tls {
         Some(_) => format!("arn:aws:acm:{region}:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"),

@@ -1,9 +1,9 @@
 //! What AWS's logs would say of a request, and what is true of it.
 //!
 //! Every format is written from the records of the lab's servers ([`Served`]) as AWS documents it, with its resolution: a load
-//! balancer knows milliseconds, an older one microseconds, a function hundredths of one. A log is dated by the clock of its layer, which may be off
-//! ([`Clocks`](super::Clocks)); lengths are what the servers measured. The truth is in none of these formats: it has every
-//! layer's own time to the nanosecond, by the true clock.
+//! balancer knows milliseconds, an older one microseconds, a function hundredths of one. A log is dated by the clock of its
+//! layer, which may be off ([`Clocks`](super::Clocks)); lengths are what the servers measured. The truth is in none of these
+//! formats: it has every layer's own time to the nanosecond, by the true clock.
 //!
 //! Invariants: pure, and what a format cannot know, it does not say: a load balancer that redirects logs no times, and a client
 //! that went away leaves a record of the first layer only. Deliberately absent: reading any of this; whoever reads it must not

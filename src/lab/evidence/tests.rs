@@ -5,12 +5,21 @@ use serde_json::Value;
 use super::*;
 use crate::lab::connection::{Connection, TlsSession};
 use crate::lab::lambda::{Placement, Start};
+use crate::lab::served::Call;
 use crate::lab::served::specimen::{given_up, through_apig, through_clb, through_cloudfront, through_elb};
 use crate::time::{Nanos, Timestamp};
 
 fn check(log: Log, served: &Served, profile: &str, expect: &str) {
     let profile = Profile::parse(profile, "test.toml").unwrap();
     assert_eq!(log.of_request(served, &profile), expect, "{log:?}");
+}
+
+/// What the first layer called did not answer.
+fn unreachable(mut served: Served) -> Served {
+    let part = &mut served.layers[0];
+    part.status = Some(502);
+    part.call = part.call.map(|call| Call { first_byte: None, total: Some(Nanos::from_millis(3)), ..call });
+    served
 }
 
 fn json(log: Log, served: &Served) -> Vec<Value> {
@@ -38,6 +47,8 @@ fn a_load_balancer_logs_what_passed_it() {
         .replace(".070000Z app", ".030000Z app")
         .replace("\"127.0.0.1:80\" \"200\"", "\"127.0.0.1:80\" \"-\"");
     check(Log::AlbAccess, &given_up(through_elb()), "", &gone);
+    let unanswered = ALB.replace("0.060 0.005 200 200", "-1 -1 502 -").replace("80\" \"200\"", "80\" \"-\"");
+    check(Log::AlbAccess, &unreachable(through_elb()), "", &unanswered);
     let mut redirect = through_elb();
     redirect.layers[0].call = None;
     redirect.layers[0].status = Some(302);
@@ -79,11 +90,8 @@ fn a_classic_load_balancer_logs_what_it_received() {
     check(Log::ClbAccess, &through_clb(), "skew_ms.elb = -5000", &CLB.replace("12:30:00", "12:29:55"));
     let gone = CLB.replace("0.061048 0.002203 200 200 7 20", "-1 -1 0 0 7 0");
     check(Log::ClbAccess, &given_up(through_clb()), "", &gone);
-    let mut unreachable = through_clb();
-    unreachable.layers[0].status = Some(502);
-    let call = unreachable.layers[0].call.as_mut().unwrap();
-    (call.first_byte, call.total) = (None, Some(Nanos::from_millis(3)));
-    check(Log::ClbAccess, &unreachable, "", &CLB.replace("0.061048 0.002203 200 200", "-1 -1 502 0"));
+    let unanswered = CLB.replace("0.061048 0.002203 200 200", "-1 -1 502 0");
+    check(Log::ClbAccess, &unreachable(through_clb()), "", &unanswered);
 }
 
 #[test]

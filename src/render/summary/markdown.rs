@@ -16,8 +16,8 @@ use crate::stats::{Difference, Interruption, Measure, Stats, Summary, TargetSumm
 /// In thousandths.
 const P95: u32 = 950;
 
-/// Objectives, verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow at a median
-/// says that this phase is slower (↑) or faster (↓) than that of the baseline, a question mark that it is unclear.
+/// Objectives, verdicts, the table of medians (GitHub Flavored Markdown §4.10), layers, failures and what lies far out. An arrow
+/// at a median says that this phase is slower (↑) or faster (↓) than that of the baseline, a question mark that it is unclear.
 #[must_use]
 pub fn markdown(summary: &Summary) -> String {
     let mut text = interrupted(summary) + &objectives(summary) + &verdicts(summary);

@@ -1,7 +1,7 @@
 //! Regions, nearest first, on a terminal.
 
 use super::Style;
-use super::line::{Line, Paint, clip_middle, columns};
+use super::line::{Line, Paint, Paragraph, clip_middle, columns};
 use crate::render::regions::{Found, RegionColumns, RegionRow, Unreached, unreached};
 
 /// Blanks between columns.
@@ -25,7 +25,13 @@ pub fn regions(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> Strin
 
 /// `27 regions: dns.nxdomain: af-south-1, …`, on as many lines as that takes.
 fn list(unreached: &Unreached<'_>, style: &Style, out: &mut String) {
-    let mut line = Line::new(*style).with(Paint::Bad, unreached.head()).with(Paint::Plain, ":");
+    // What happened may take more than a line.
+    let head = Paragraph::new(*style, Line::new(*style), 0).part(Paint::Bad, format!("{}:", unreached.head()));
+    let mut head = head.finish();
+    let mut line = head.pop().unwrap_or_else(|| Line::new(*style));
+    for line in head {
+        line.write_to(out);
+    }
     let last = unreached.regions.len().saturating_sub(1);
     for (index, region) in unreached.regions.iter().enumerate() {
         let piece = format!("{region}{}", if index == last { "" } else { "," });
@@ -135,6 +141,16 @@ ms             connect   total
 1 region: no endpoint: me-west-1
 "
         );
+        let narrow = table(30, RegionColumns::Phases);
+        let expect = "\
+2 regions: dns.nxdomain (no
+such name): eu-west-1,
+  eu-west-2
+1 region: connect.refused
+(nobody listens): eu-west-3
+1 region: not asked: us-west-2
+";
+        assert!(narrow.contains(expect), "{narrow}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ClientArgs, KeepArgs, SubjectArgs, TargetArgs, VoiceArgs};
+use super::{ClientArgs, KeepArgs, StatusArgs, SubjectArgs, TargetArgs, VoiceArgs};
 use crate::cli::args::{CaptureRule, RunsBy, SummaryFormat};
 
 /// `wirefall compare`.
@@ -53,7 +53,7 @@ pub struct RepetitionArgs {
 
 /// What is compared with what, and how.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Comparison")]
+#[command(next_help_heading = "Comparison", mut_arg("fail", |arg| arg.help(FAIL)))]
 pub struct ComparisonArgs {
     /// Compare the others with this target [default: the one with baseline = true in the file of --targets, else the first; of
     /// saved ones, the one with the fewest layers in its path, else the first], or, where saved runs are compared with each
@@ -72,14 +72,17 @@ pub struct ComparisonArgs {
     #[arg(long, value_name = "SIZE")]
     pub same_within: Option<String>,
     /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], in milliseconds, such as
-    /// total=500,wait.p95=200. A measure is a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures count by failures=COUNT or
-    /// failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the baseline is not held to it
+    /// total=500,wait.p95=200. A measure is a phase or total; a statistic mean, min, max, p50 (the default) to p99.9. Failures
+    /// count by failures=COUNT or failures=SHARE%, and not otherwise. What no request has counts as missed. Of saved runs, the
+    /// baseline is not held to it
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
-    /// Fail with exit code 22 where any request that counts is answered with status 400 or above
-    #[arg(short = 'f', long)]
-    pub fail: bool,
+    /// Which statuses fail a run.
+    #[command(flatten)]
+    pub status: StatusArgs,
 }
+
+const FAIL: &str = "Fail with exit code 22 where any request that counts is answered with status 400 or above";
 
 const SAVE: &str = "Append each trace to this file as it ends, a JSON document a line; wirefall compare, chart and attribute \
                     read it";

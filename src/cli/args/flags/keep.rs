@@ -1,4 +1,5 @@
-//! Flags of every command that gives traces: where they are kept, what they say of themselves, and how the command speaks.
+//! Flags of every command that gives traces: where they are kept, what they say of themselves, what fails a run, and how the
+//! command speaks.
 
 use std::path::PathBuf;
 
@@ -43,6 +44,14 @@ pub struct VoiceArgs {
     /// Use no colours, as with NO_COLOR
     #[arg(long)]
     pub no_color: bool,
+}
+
+/// Which statuses fail a run.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {
+    /// Fail with exit code 22 on status 400 and above
+    #[arg(short = 'f', long)]
+    pub fail: bool,
 }
 
 /// What becomes of traces that are read, not measured.

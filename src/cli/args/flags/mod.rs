@@ -34,7 +34,7 @@ pub use chart::{ChartArgs, ChartKind};
 pub use client::ClientArgs;
 pub use compare::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 pub use hops::HopArgs;
-pub use keep::{KeepArgs, ReadOutputArgs, SubjectArgs, VoiceArgs};
+pub use keep::{KeepArgs, ReadOutputArgs, StatusArgs, SubjectArgs, VoiceArgs};
 pub use network::{ConnectionArgs, HttpArgs, LimitArgs, NameArgs, TlsArgs};
 pub use output::OutputArgs;
 pub use pcap::{PcapArgs, SideRule};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KeepArgs, SubjectArgs, VoiceArgs};
+use super::{KeepArgs, StatusArgs, SubjectArgs, VoiceArgs};
 use crate::cli::args::Format;
 
 /// What becomes of the results.
@@ -30,9 +30,9 @@ pub struct OutputArgs {
     /// measure is a phase or total. What a request does not have, or did not get to, counts as missed
     #[arg(long, value_name = "OBJECTIVES")]
     pub slo: Option<String>,
-    /// Fail with exit code 22 on status 400 and above
-    #[arg(short = 'f', long)]
-    pub fail: bool,
+    /// Which statuses fail a run.
+    #[command(flatten)]
+    pub status: StatusArgs,
     /// How it speaks.
     #[command(flatten)]
     pub voice: VoiceArgs,

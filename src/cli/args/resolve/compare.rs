@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use super::number;
 use super::targets::Chosen;
-use super::{number, output};
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
 use crate::cli::args::flags::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
 use crate::cli::args::{CompareOutput, Comparison, Environment, Inputs, Judgement, Live, RunSource, SavedRun};
@@ -106,7 +106,7 @@ impl CompareArgs {
             ("--save", keep.save.is_some()),
             ("--capture", capture.is_some()),
             ("--vantage", subject.vantage.is_some()),
-            ("-f", self.comparison.fail),
+            ("-f", self.comparison.status.fail),
         ];
         match given.into_iter().find(|(_, given)| *given) {
             Some((flag, _)) => {
@@ -139,7 +139,7 @@ impl ComparisonArgs {
                 ..default.with_confidence(confidence)
             },
             slo: self.slo.as_deref().map(str::parse).transpose().of("--slo")?,
-            status: output::status(self.fail),
+            status: self.status.rule(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of the results.
 
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
-use crate::cli::args::flags::{CaptureArgs, KeepArgs, OutputArgs, SubjectArgs, VoiceArgs};
+use crate::cli::args::flags::{CaptureArgs, KeepArgs, OutputArgs, StatusArgs, SubjectArgs, VoiceArgs};
 use crate::cli::args::{
     CaptureRule, Color, Environment, Format, Inputs, Kept, Output, PacketList, Picture, StatusRule, Verbosity, body,
 };
@@ -29,7 +29,7 @@ pub(super) fn output(
             _ => flags.voice.verbosity(),
         },
         color: flags.voice.color(environment),
-        status: status(flags.fail),
+        status: flags.status.rule(),
         slo: flags.slo.as_deref().map(str::parse).transpose().of("--slo")?,
     })
 }
@@ -69,9 +69,12 @@ impl SubjectArgs {
     }
 }
 
-/// Which statuses fail a run, by `-f`.
-pub(super) fn status(fail: bool) -> StatusRule {
-    if fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine }
+impl StatusArgs {
+    /// Which statuses fail a run.
+    #[must_use]
+    pub fn rule(&self) -> StatusRule {
+        if self.fail { StatusRule::FailFrom400 } else { StatusRule::AnyIsFine }
+    }
 }
 
 /// Whoever wants packets wants to know where there can be none.
