@@ -70,7 +70,7 @@ fn every_form_has_every_region() {
     let words = ["--partition", "aws-us-gov", "--endpoint-template", &template, "-n", "2", "--format"];
     let with = |more: &[&str]| regions(&program, &names, &[&words, more].concat()).exits(0).stdout;
     let markdown = with(&["markdown"]);
-    assert!(markdown.starts_with("| region | name | connect (ms) | min (ms) | max (ms) | of |\n"), "{markdown}");
+    assert!(markdown.starts_with("| region | name | syn rtt (ms) | min (ms) | max (ms) | of |\n"), "{markdown}");
     assert!(
         markdown.contains("\n\n- 1 region: dns.nxdomain (") && markdown.ends_with("): us-gov-east-1\n"),
         "{markdown}"
@@ -96,7 +96,7 @@ fn every_form_has_every_region() {
 #[test]
 fn a_region_without_endpoint_is_listed_and_not_asked() {
     let (program, names) = (Program::new(), names(&[]));
-    let said = regions(&program, &names, &["--service", "lambda", "--format", "markdown"]).exits(0);
+    let said = regions(&program, &names, &["--service", "lambda", "--format", "markdown"]).exits(6);
     let without = said.stdout.lines().last().unwrap_or_default();
     assert!(without.contains(" regions: no endpoint: "), "{}", said.stdout);
     for region in ["me-west-1", "sa-west-1"] {
@@ -117,6 +117,39 @@ fn a_server_that_fails_after_connecting_is_near_all_the_same() {
     let said = regions(&program, &names, &["--endpoint-template", &template, "-n", "2"]).exits(0);
     let first = said.stdout.lines().nth(1).unwrap();
     assert!(first.contains("us-east-1") && first.contains("wait.closed"), "{}", said.stdout);
+    // No request was complete, so that there is no total; how long it took to connect is known all the same.
+    let words = ["--endpoint-template", &template, "-n", "2", "--phases", "--format", "markdown"];
+    let said = regions(&program, &names, &words).exits(0);
+    assert!(said.stdout.starts_with("| region | name | connect (ms) |\n"), "{}", said.stdout);
+    let median = said.stdout.lines().nth(2).unwrap().split('|').nth(3).unwrap().trim().to_owned();
+    assert!(median.contains('.'), "{}", said.stdout);
+}
+
+#[test]
+fn a_row_of_phases_adds_up_to_its_total() {
+    let (program, server, names) = (Program::new(), server(), names(&["us-east-1"]));
+    let template = format!("http://s.{{region}}.x:{}/", server.port());
+    // Of one request alone, medians are its own phases.
+    let words = ["--endpoint-template", &template, "-n", "1", "--phases", "--format", "markdown"];
+    let said = regions(&program, &names, &words).exits(0);
+    let cells = said.stdout.lines().nth(2).unwrap().split('|').skip(3);
+    let cells: Vec<&str> = cells.map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    let micros = |cell: &str| if cell == "<0.001" { 0 } else { cell.replace('.', "").parse::<i64>().unwrap() };
+    let (total, phases) = cells.split_last().unwrap();
+    let sum: i64 = phases.iter().map(|cell| micros(cell)).sum();
+    // Each cell is rounded.
+    assert!((sum - micros(total)).abs() <= i64::try_from(phases.len()).unwrap(), "{}", said.stdout);
+}
+
+#[test]
+fn where_no_region_can_be_reached_the_failure_is_the_exit_code() {
+    let (program, names) = (Program::new(), names(&[]));
+    let template = ["--endpoint-template", "http://s.{region}.x:9/"];
+    for format in ["pretty", "json"] {
+        let said = regions(&program, &names, &[&template[..], &["--format", format]].concat()).exits(6);
+        let expect = "wirefall: (6) no region could be reached, and 36 of 36 failed with dns.nxdomain\n";
+        assert!(said.stderr.ends_with(expect) && !said.stdout.is_empty(), "{}", said.stderr);
+    }
 }
 
 /// Of 36 regions one answers; the others wait for a name until Ctrl-C.

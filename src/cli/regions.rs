@@ -1,8 +1,8 @@
 //! `wirefall regions`: how far the regions of AWS are from here.
 //!
 //! Each is asked some times, on a connection of its own each time, regions interleaved. The first request to each finds its name
-//! and a route that are not cached anywhere on the way; it does not count. What counts is the time to connect, a round trip, also
-//! of requests that failed after it.
+//! and a route that are not cached anywhere on the way; it does not count. What counts is the round trip of the SYN, also of
+//! requests that failed after it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use super::interrupt::catch_interrupts;
 use super::measure::{Manner, Purpose, Rounds, Turn, measure};
 use super::outlet::{refuse_unwritable, save};
 use super::progress::Progress;
+use super::verdict::Verdict;
 use super::{CommandError, drawing, summary};
 use crate::capture::Depth;
 use crate::probe::{Interrupt, Probe};
@@ -58,6 +59,9 @@ pub(super) fn run(args: RegionsArgs, console: &mut Console) -> Result<u8, Comman
     let summary = || summarised(&survey, &rows, &traces, &interrupt);
     let printed = show(&survey, &rows, summary, console);
     ending.wrote(console, printed);
+    if !interrupt.requested() && !rows.iter().any(|row| matches!(row.found, Found::Reached { .. })) {
+        ending.judge(console, &Verdict::unreachable(&traces));
+    }
     if let Some(picture) = &survey.output.kept.picture {
         let drawn = draw(picture, &traces, console);
         ending.wrote(console, drawn);
@@ -89,7 +93,7 @@ fn ask(
         }
         progress.wrote(save(survey.output.kept.save.as_deref(), &traced.traces), ending, console);
         traces.extend(traced.traces);
-        let was_reached = |trace: &Trace| trace.subject.name.as_deref() == Some(name) && connect(trace).is_some();
+        let was_reached = |trace: &Trace| trace.subject.name.as_deref() == Some(name) && round_trip(trace).is_some();
         if !traces.iter().any(was_reached) {
             // Its further requests are not made: the bar would else wait for them.
             progress.leave_out(survey.requests.saturating_sub(1));
@@ -105,9 +109,9 @@ fn seed() -> u64 {
     getrandom::u64().unwrap_or_default()
 }
 
-/// How long it took to connect, where a connection was established: SYN to SYN-ACK as the kernel or the wire has it. The phase
-/// has what this program added, too, which asks several regions at once; it counts where there is nothing better.
-fn connect(trace: &Trace) -> Option<Nanos> {
+/// The round trip, where a connection was established: SYN to SYN-ACK as the kernel or the wire has it. The phase has what this
+/// program added, too, which asks several regions at once; it counts where there is nothing better.
+fn round_trip(trace: &Trace) -> Option<Nanos> {
     let connect = trace.connect.as_ref().filter(|connect| connect.remote.is_some())?;
     connect.rtt.or_else(|| CONNECT.of(trace))
 }
@@ -125,7 +129,7 @@ fn rows(survey: &RegionSurvey, traces: &[Trace]) -> Vec<RegionRow> {
     };
     let mut rows: Vec<RegionRow> = survey.asked.iter().map(|region| row(region, of(region))).collect();
     rows.sort_by_key(|row| match &row.found {
-        Found::Reached { connect, .. } => (0, connect.p50),
+        Found::Reached { round_trip, .. } => (0, round_trip.p50),
         Found::Failed { .. } => (1, Nanos::ZERO),
         Found::NotAsked | Found::NoEndpoint => (2, Nanos::ZERO),
     });
@@ -135,15 +139,20 @@ fn rows(survey: &RegionSurvey, traces: &[Trace]) -> Vec<RegionRow> {
 
 fn found(traces: &[&Trace]) -> Found {
     let failure = traces.iter().find_map(|trace| trace.failure());
-    let reached = Sample::new(traces.iter().filter_map(|trace| connect(trace)));
+    let reached = Sample::new(traces.iter().filter_map(|trace| round_trip(trace)));
     match (reached, failure) {
-        (Some(connect), failure) => {
+        (Some(round_trip), failure) => {
             let complete = || traces.iter().filter(|trace| trace.failure().is_none());
             let stats = |measure: Measure| Sample::new(complete().filter_map(|trace| measure.of(trace)));
-            let phases: BTreeMap<Measure, Stats> =
+            let mut phases: BTreeMap<Measure, Stats> =
                 Measure::all().filter_map(|measure| Some((measure, stats(measure)?.stats()))).collect();
+            if phases.is_empty() {
+                let connected = traces.iter().filter(|trace| self::round_trip(trace).is_some());
+                let connect = Sample::new(connected.filter_map(|trace| CONNECT.of(trace)));
+                phases.extend(connect.map(|connect| (CONNECT, connect.stats())));
+            }
             Found::Reached {
-                connect: connect.stats(),
+                round_trip: round_trip.stats(),
                 phases,
                 failure: failure.map(|failure| failure.code.to_string()),
             }
@@ -162,7 +171,7 @@ fn show(
     console: &Console,
 ) -> Result<(), CommandError> {
     let columns = match survey.depth {
-        SurveyDepth::Connect => RegionColumns::Connect,
+        SurveyDepth::RoundTrip => RegionColumns::RoundTrip,
         SurveyDepth::Phases => RegionColumns::Phases,
     };
     let output = &survey.output;

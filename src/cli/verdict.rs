@@ -39,4 +39,44 @@ impl Verdict {
             _ => Self { exit_code: 0, message: None },
         }
     }
+
+    /// No region could be reached; each was asked once, then.
+    pub(super) fn unreachable(traces: &[Trace]) -> Self {
+        let Some(Commonest { code, exit_code, count, requests }) = Commonest::of(traces.iter()) else {
+            return Self { exit_code: 0, message: None };
+        };
+        let message = format!("no region could be reached, and {count} of {requests} failed with {code}");
+        Self { exit_code, message: Some(message) }
+    }
+}
+
+/// Of requests of which none succeeded, the failure that occurs most; the first of those where several do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Commonest {
+    /// Its name.
+    pub(super) code: &'static str,
+    pub(super) exit_code: u8,
+    /// How many requests it ended, and of how many.
+    pub(super) count: u64,
+    pub(super) requests: u64,
+}
+
+impl Commonest {
+    /// `None` where a request succeeded, or where there is none.
+    pub(super) fn of<'t>(traces: impl Iterator<Item = &'t Trace>) -> Option<Self> {
+        let (mut requests, mut failures) = (0, Vec::<(&'static str, u8, u64)>::new());
+        for trace in traces {
+            requests += 1;
+            let failure = trace.failure_name()?;
+            if let Some((_, _, count)) = failures.iter_mut().find(|(known, _, _)| *known == failure) {
+                *count += 1;
+                continue;
+            }
+            // Without a failure, it is the status that nobody expected.
+            let exit_code = trace.failure().map_or(exit::HTTP_STATUS, |failure| failure.code.exit_status());
+            failures.push((failure, exit_code, 1));
+        }
+        let (code, exit_code, count) = failures.into_iter().rev().max_by_key(|(_, _, count)| *count)?;
+        Some(Self { code, exit_code, count, requests })
+    }
 }

@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use super::length::millis;
 use super::markdown::{escaped, row};
 use crate::stats::{Measure, Stats};
-use crate::trace::Phase;
 
 /// One region.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +26,9 @@ pub struct RegionRow {
 pub enum Found {
     /// Connections were established.
     Reached {
-        /// How long that took.
-        connect: Stats,
-        /// All phases of complete requests.
+        /// From the SYN to its answer, where that is known, else the phase.
+        round_trip: Stats,
+        /// All phases of complete requests; where there is none, how long it took to connect.
         phases: BTreeMap<Measure, Stats>,
         /// What the first request that failed all the same failed with, by its name.
         failure: Option<String>,
@@ -50,8 +49,8 @@ pub enum Found {
 /// What is shown of each region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionColumns {
-    /// The time to connect: median, shortest, longest.
-    Connect,
+    /// The round trip: median, shortest, longest.
+    RoundTrip,
     /// The medians of all phases that occur.
     Phases,
 }
@@ -60,23 +59,25 @@ impl RegionColumns {
     /// The heads of the columns.
     pub(super) fn heads(self, rows: &[RegionRow]) -> Vec<String> {
         match self {
-            Self::Connect => ["connect", "min", "max", "of"].map(str::to_owned).to_vec(),
+            Self::RoundTrip => ["syn rtt", "min", "max", "of"].map(str::to_owned).to_vec(),
             Self::Phases => measures(rows).iter().map(ToString::to_string).collect(),
         }
     }
 
     /// The cells of a region that was reached; what it has not is a dash.
-    pub(super) fn cells(self, rows: &[RegionRow], connect: &Stats, phases: &BTreeMap<Measure, Stats>) -> Vec<String> {
+    pub(super) fn cells(
+        self,
+        rows: &[RegionRow],
+        round_trip: &Stats,
+        phases: &BTreeMap<Measure, Stats>,
+    ) -> Vec<String> {
         match self {
-            Self::Connect => {
-                vec![millis(connect.p50), millis(connect.min), millis(connect.max), connect.count.to_string()]
+            Self::RoundTrip => {
+                let Stats { p50, min, max, count, .. } = round_trip;
+                vec![millis(*p50), millis(*min), millis(*max), count.to_string()]
             }
             Self::Phases => {
-                let median = |measure: &Measure| match measure {
-                    // Those of requests that failed later count, too.
-                    Measure::Phase(Phase::Connect) => Some(connect.p50),
-                    other => phases.get(other).map(|stats| stats.p50),
-                };
+                let median = |measure: &Measure| phases.get(measure).map(|stats| stats.p50);
                 measures(rows).iter().map(|measure| median(measure).map_or("–".to_owned(), millis)).collect()
             }
         }
@@ -86,7 +87,7 @@ impl RegionColumns {
 /// What any of the regions has.
 fn measures(rows: &[RegionRow]) -> Vec<Measure> {
     let has = |row: &RegionRow, measure| match &row.found {
-        Found::Reached { phases, .. } => phases.contains_key(&measure) || measure == Measure::Phase(Phase::Connect),
+        Found::Reached { phases, .. } => phases.contains_key(&measure),
         _ => false,
     };
     Measure::all().filter(|measure| rows.iter().any(|row| has(row, *measure))).collect()
@@ -159,8 +160,8 @@ fn table(rows: &[RegionRow], columns: RegionColumns) -> String {
     let mut text = row(["region", "name"].map(str::to_owned).into_iter().chain(units));
     text.push_str(&row(["---", "---"].map(str::to_owned).into_iter().chain(heads.iter().map(|_| "---:".to_owned()))));
     for region in rows {
-        let Found::Reached { connect, phases, .. } = &region.found else { continue };
-        let cells = columns.cells(rows, connect, phases);
+        let Found::Reached { round_trip, phases, .. } = &region.found else { continue };
+        let cells = columns.cells(rows, round_trip, phases);
         text.push_str(&row([escaped(&region.name), escaped(&region.description)].into_iter().chain(cells)));
     }
     text
@@ -171,6 +172,7 @@ pub(super) mod tests {
     use super::*;
     use crate::stats::Sample;
     use crate::time::Nanos;
+    use crate::trace::Phase;
 
     pub(in crate::render) fn rows() -> Vec<RegionRow> {
         let stats = |millis: &[u64]| Sample::new(millis.iter().map(|ms| Nanos::from_millis(*ms))).unwrap().stats();
@@ -179,19 +181,20 @@ pub(super) mod tests {
             description: description.to_owned(),
             found,
         };
-        let phases = [(Measure::Phase(Phase::Connect), stats(&[16, 16, 17])), (Measure::Total, stats(&[60, 61, 62]))];
+        let connect = |millis: &[u64]| (Measure::Phase(Phase::Connect), stats(millis));
+        let phases = [connect(&[17, 18, 19]), (Measure::Total, stats(&[60, 61, 62]))];
         let failure = Some("tls.timeout".to_owned());
         let failed = |code: &str, message: &str| Found::Failed { code: code.to_owned(), message: message.to_owned() };
         vec![
             region(
                 "us-east-1",
                 "US East (N. Virginia)",
-                Found::Reached { connect: stats(&[16, 16, 17]), phases: phases.into(), failure: None },
+                Found::Reached { round_trip: stats(&[16, 16, 17]), phases: phases.into(), failure: None },
             ),
             region(
                 "sa-east-1",
                 "South America (Sao Paulo)",
-                Found::Reached { connect: stats(&[120]), phases: BTreeMap::new(), failure },
+                Found::Reached { round_trip: stats(&[120]), phases: [connect(&[121])].into(), failure },
             ),
             region("eu-west-3", "Europe (Paris)", failed("connect.refused", "nobody listens")),
             region("eu-west-1", "Europe (Ireland)", failed("dns.nxdomain", "no such name")),
@@ -205,8 +208,8 @@ pub(super) mod tests {
     fn every_region_is_named_whatever_came_of_it() {
         let table = |columns| markdown(&rows(), columns);
         assert_eq!(
-            table(RegionColumns::Connect),
-            "| region | name | connect (ms) | min (ms) | max (ms) | of |\n\
+            table(RegionColumns::RoundTrip),
+            "| region | name | syn rtt (ms) | min (ms) | max (ms) | of |\n\
              | --- | --- | ---: | ---: | ---: | ---: |\n\
              | us-east-1 | US East (N. Virginia) | 16.000 | 16.000 | 17.000 | 3 |\n\
              | sa-east-1 | South America (Sao Paulo) | 120.000 | 120.000 | 120.000 | 1 |\n\
@@ -219,8 +222,8 @@ pub(super) mod tests {
         assert!(table(RegionColumns::Phases).starts_with(
             "| region | name | connect (ms) | total (ms) |\n\
              | --- | --- | ---: | ---: |\n\
-             | us-east-1 | US East (N. Virginia) | 16.000 | 61.000 |\n\
-             | sa-east-1 | South America (Sao Paulo) | 120.000 | – |\n"
+             | us-east-1 | US East (N. Virginia) | 18.000 | 61.000 |\n\
+             | sa-east-1 | South America (Sao Paulo) | 121.000 | – |\n"
         ));
     }
 

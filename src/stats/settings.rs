@@ -103,7 +103,9 @@ pub enum Tolerance {
 
 /// The text is no tolerance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a share such as \"5%\", a length such as \"2ms\" or \"50us\", or \"spread\", got {0:?}")]
+#[error(
+    "expected a share such as \"5%\", a length such as \"2ms\", \"50us\" or, in milliseconds, \"2\", or \"spread\", got {0:?}"
+)]
 pub struct ToleranceError(String);
 
 impl FromStr for Tolerance {

@@ -69,6 +69,55 @@ fn failures_are_counted_by_their_code_and_end_nothing() {
 }
 
 #[test]
+fn a_saved_run_ends_as_the_live_one_did() {
+    let (program, fast, nothing) = (Program::new(), server(Duration::ZERO), Refusing::new());
+    let away = answering(&Log::default(), {
+        let to = format!("Location: {}\r\n", nothing.url());
+        move |_| response("302 Found", &to, "")
+    });
+    let [ok, refused] = [format!("ok={}", fast.url("/")), format!("refused={}", nothing.url())];
+    let led_away = format!("led={}", away.url("/"));
+    for (file, words, expect) in [
+        ("ok.jsonl", &[&ok[..]][..], None),
+        (
+            "one.jsonl",
+            &[&ok, &refused],
+            Some("(7) refused: no request succeeded, and 2 of 2 failed with connect.refused"),
+        ),
+        // Where a redirect leads to is what its target ends with.
+        (
+            "led.jsonl",
+            &["-L", &led_away],
+            Some("(7) led: no request succeeded, and 2 of 2 failed with connect.refused"),
+        ),
+    ] {
+        let code = if expect.is_some() { 7 } else { 0 };
+        let live = program.run(&[&["compare", "-n", "2", "--save", file], words].concat()).exits(code);
+        let saved = program.run(&["compare", file]).exits(code);
+        for said in [live, saved] {
+            let complaints = said.stderr.lines().filter_map(|line| line.strip_prefix("wirefall: "));
+            assert_eq!(complaints.collect::<Vec<_>>(), Vec::from_iter(expect), "{words:?}");
+        }
+    }
+    // Of several runs, each target of each.
+    let said = program.run(&["compare", "ok.jsonl", "one.jsonl"]).exits(7);
+    assert!(said.stderr.contains("(7) refused [one.jsonl]: no request succeeded, and 2 of 2"), "{}", said.stderr);
+    // An objective that is missed counts more, as in live runs.
+    program.run(&["compare", "one.jsonl", "--slo", "failures=0"]).exits(4);
+    program.run(&["compare", "--baseline", "nosuch", "one.jsonl"]).exits(2);
+}
+
+#[test]
+fn one_request_is_not_several() {
+    let (program, fast) = (Program::new(), server(Duration::ZERO));
+    let url = fast.url("/");
+    let said = program.run(&["compare", &url, "-n", "1", "--warmup", "1"]).exits(0);
+    let expect =
+        "1 request, each on a connection of its own, after 1 each that does not count and is not saved (--seed ";
+    assert!(said.stderr.starts_with(expect), "{}", said.stderr);
+}
+
+#[test]
 fn ctrl_c_keeps_what_there_is_and_shows_it() {
     let answered = std::sync::Arc::new(AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&answered);
@@ -147,6 +196,9 @@ fn what_cannot_be_compared_is_refused_before_anything_is_asked() {
     program.write("bad.toml", "[[target]]\nname = \"a\"\nurl = \"h\"\nexpect_status = \"ok\"\n");
     program.write("empty.jsonl", "\n");
     program.write("broken.jsonl", "{}\n");
+    program.write("run1.json", "{}\n");
+    std::fs::create_dir(program.path("logs")).unwrap();
+    program.write("logs/paths.jsonl.gz", "");
     for (words, code, expect) in [
         (
             &[][..],
@@ -171,6 +223,10 @@ fn what_cannot_be_compared_is_refused_before_anything_is_asked() {
             "TARGET: expected targets with names that differ (NAME=URL), got \"http://h/\"",
         ),
         (&["a=http://h/", "a=http://i/"], 2, "TARGET: expected targets with names that differ"),
+        (&["run1.json"], 2, "TARGET: run1.json is a file here; saved runs are named *.jsonl"),
+        (&["./run1.json", "http://h/"], 2, "TARGET: ./run1.json is a file here"),
+        (&["old=logs/paths.jsonl.gz"], 2, "TARGET: logs/paths.jsonl.gz is a file here"),
+        (&["old.jsonl", "run1.json"], 2, "TARGET: run1.json is a file here"),
         (&["http://h/", "old.jsonl"], 2, "a saved run cannot be used with a URL"),
         (&["old.jsonl"], 1, "cannot read old.jsonl: No such file"),
         (&["empty.jsonl"], 1, "empty.jsonl has no traces to compare"),
@@ -182,12 +238,17 @@ fn what_cannot_be_compared_is_refused_before_anything_is_asked() {
         (&["http://h/", "--title", "t"], 2, "--title needs --chart FILE"),
         (&["a=http://h/", "http://i/", "--baseline", "b"], 2, "--baseline: expected one of a, http://i/, got \"b\""),
         (&["http://h/", "--by", "run"], 2, "--by needs saved runs"),
+        (&["old.jsonl", "--by", "run"], 2, "--by run needs at least two saved runs (FILE.jsonl FILE.jsonl)"),
         (&["http://h/", "-n", "0"], 2, "-n: expected a number from 1 on, got \"0\""),
         (&["http://h/", "-c", "x"], 2, "-c: expected a number from 1 on, got \"x\""),
         (&["http://h/", "--seed", "-1"], 2, "--seed: expected a number, got \"-1\""),
         (&["http://h/", "--confidence", "95"], 2, "--confidence: expected a confidence above 0.5 and below 1"),
         (&["http://h/", "--confidence", "much"], 2, "--confidence: expected a share such as 0.95, got \"much\""),
-        (&["http://h/", "--same-within", "some"], 2, "--same-within: expected a share such as \"5%\""),
+        (
+            &["http://h/", "--same-within", "some"],
+            2,
+            "--same-within: expected a share such as \"5%\", a length such as \"2ms\", \"50us\" or, in milliseconds, \"2\", or",
+        ),
         (&["http://h/", "--format", "har"], 2, "--format"),
     ] {
         let words = [&["compare"], words].concat();

@@ -233,7 +233,7 @@ fn a_kept_connection_has_no_connect_and_what_reconnects_is_counted_apart() {
     let [kept, forgetful] = [format!("kept={}", kept.url("/")), format!("forgetful={}", forgetful.url("/"))];
     let words = ["compare", &kept, &forgetful, "--reuse", "-n", "6", "--save", "run.jsonl", "--format", "json"];
     let said = program.run(&words).exits(0);
-    assert!(said.stderr.contains("after 1 each that do not count"), "{}", said.stderr);
+    assert!(said.stderr.contains("after 1 each that does not count"), "{}", said.stderr);
     let traces = program.traces("run.jsonl");
     let of = |name: &str| {
         traces

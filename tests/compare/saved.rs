@@ -134,4 +134,31 @@ fn places_are_compared_place_by_place() {
         assert_eq!(difference["vantage"], difference["against"]["vantage"]);
     }
     assert_eq!(grid(&["--by", "run"])["baseline"], "berlin.jsonl");
+    // In pictures, too, places stand as the files were given.
+    for files in [["tokyo.jsonl", "berlin.jsonl"], ["berlin.jsonl", "tokyo.jsonl"]] {
+        program.run(&["compare", files[0], files[1], "--chart", "places.svg", "-s"]).exits(0);
+        let picture = program.read("places.svg");
+        let bars = picture.lines().filter_map(|line| line.split_once(": 6 requests").map(|(bar, _)| bar));
+        let expect = ["a", "b"].map(|name| files.map(|file| format!("{name} from {}", file.replace(".jsonl", ""))));
+        assert_eq!(bars.collect::<Vec<_>>(), expect.concat(), "{files:?}");
+    }
+}
+
+#[test]
+fn places_that_no_trace_names_cannot_be_compared() {
+    let (program, server) = (Program::new(), server(Duration::ZERO));
+    let target = format!("a={}", server.url("/"));
+    let save = |more: &[&str]| program.run(&[&["compare", &target, "-n", "2"], more].concat()).exits(0);
+    for file in ["old.jsonl", "new.jsonl"] {
+        save(&["--save", file]);
+    }
+    save(&["--vantage", "berlin", "--save", "berlin.jsonl"]);
+    let expect = "wirefall: --by vantage needs runs that were saved with --vantage NAME: \
+                  none of these traces says where it was made\n";
+    for (files, code) in
+        [(&["old.jsonl", "new.jsonl"][..], 2), (&["old.jsonl"], 2), (&["old.jsonl", "berlin.jsonl"], 0)]
+    {
+        let said = program.run(&[&["compare", "--by", "vantage"], files].concat()).exits(code);
+        assert_eq!(said.stderr == expect && said.stdout.is_empty(), code == 2, "{files:?}: {}", said.stderr);
+    }
 }

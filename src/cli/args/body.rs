@@ -9,7 +9,7 @@ use std::path::Path;
 
 use clap::{ArgAction, ArgMatches};
 
-use super::error::ArgsError;
+use super::error::{ArgsError, ValueError};
 use super::inputs::Inputs;
 
 /// The parts of a body, in the order given.
@@ -193,6 +193,11 @@ pub(super) fn read(flag: &'static str, file: &str, inputs: &dyn Inputs) -> Resul
         _ => (inputs.file(Path::new(file)), file.to_owned()),
     };
     bytes.map_err(|cause| ArgsError::Read { flag, file, cause })
+}
+
+/// What was read from that file, which is to be text.
+pub(super) fn text(bytes: Vec<u8>, file: &str) -> Result<String, ValueError> {
+    String::from_utf8(bytes).map_err(|_| ValueError::Form { expected: "a file in UTF-8", got: file.to_owned() })
 }
 
 /// curl's form encoding: unreserved characters (RFC 3986 §2.3) stay, a space becomes `+`, any other byte `%XX`.

@@ -78,6 +78,11 @@ pub enum ValueError {
     /// A target.
     #[error(transparent)]
     Location(#[from] LocationError),
+    /// A target without a scheme that is a file here.
+    #[error(
+        "{0} is a file here; saved runs are named *.jsonl, and wirefall compare reads them (a host has http:// before it)"
+    )]
+    FileHere(String),
     /// A target that its file does not have.
     #[error(transparent)]
     NotInFile(#[from] Box<NotInFile>),

@@ -58,7 +58,7 @@ EXIT CODES
 
 pub(super) const REGIONS: &str = "\
 EXAMPLES
-  wirefall regions                                           nearest first, by the time to connect
+  wirefall regions                                           nearest first, by the round trip
   wirefall regions --service lambda -n 20 --phases
   wirefall regions --endpoint-template 'https://{region}.api.example.com/health'
   wirefall regions --endpoint-template 'https://{service}.{region}.{dualstack_suffix}/' -6
@@ -66,8 +66,10 @@ EXAMPLES
   wirefall regions --vantage berlin --save berlin.jsonl      to compare with other places
 
 Each region is asked over a connection of its own each time. One that fails on its first request
-that counts is not asked again. Times are in milliseconds. Regions that cannot be reached stand
-below the others, by what failed; --format json has each by itself.";
+that counts is not asked again. Times are in milliseconds: syn rtt is the median round trip from
+the SYN to its answer (the whole phase connect, where the system does not tell it), also of requests
+that failed after it. Regions that cannot be reached stand below the others, by what failed;
+--format json has each by itself. Where none can be, the exit code is that of the commonest failure.";
 
 pub(super) const LAB: &str = "\
 EXAMPLES

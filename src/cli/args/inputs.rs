@@ -8,6 +8,9 @@ pub trait Inputs {
     /// All bytes of a file.
     fn file(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// Whether there is something to be read at this path: no folder.
+    fn has_file(&self, path: &Path) -> bool;
+
     /// All bytes that standard input still has.
     fn stdin(&self) -> io::Result<Vec<u8>>;
 }
@@ -19,6 +22,10 @@ pub struct ProcessInputs;
 impl Inputs for ProcessInputs {
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        path.exists() && !path.is_dir()
     }
 
     fn stdin(&self) -> io::Result<Vec<u8>> {

@@ -27,9 +27,9 @@ pub struct RegionSurvey {
 /// What is shown of each region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SurveyDepth {
-    /// The time to connect.
+    /// The round trip.
     #[default]
-    Connect,
+    RoundTrip,
     /// `--phases`: the medians of all phases.
     Phases,
 }

@@ -30,6 +30,10 @@ impl Inputs for Given {
         file.map(|bytes| bytes.to_vec()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn has_file(&self, path: &Path) -> bool {
+        path.to_str().is_some_and(|path| self.files.contains_key(path))
+    }
+
     fn stdin(&self) -> io::Result<Vec<u8>> {
         Ok(self.stdin.to_vec())
     }
@@ -54,12 +58,14 @@ body = "file"
 "#;
 
 fn given() -> Given {
-    let files: [(&str, &[u8]); 6] = [
+    let files: [(&str, &[u8]); 8] = [
         ("t.toml", TARGETS.as_bytes()),
         ("bad.toml", b"[[target]]\nname = 1"),
         ("f", b"a\r\nb\0c\nd"),
         ("fields", b"X-A: 1\r\n\r\nX-B:2\nX-C;\n"),
         ("latin1", b"\xe9"),
+        ("run1.json", b"{}"),
+        ("logs/alb.log", b""),
         ("format", b"%{time_total}\r\n%{http_code}\n"),
     ];
     Given { files: files.into_iter().collect(), stdin: b"in\n" }

@@ -208,6 +208,7 @@ fn without_keys(traces: &[Trace]) -> String {
     };
     match traces.len() - traces.iter().filter(carried).count() {
         0 => String::new(),
+        1 => " (1 request was sent without X-Amzn-Trace-Id)".to_owned(),
         bare => format!(" ({bare} requests were sent without X-Amzn-Trace-Id)"),
     }
 }

@@ -143,6 +143,7 @@ fn introduction(live: &Live, seed: u64) -> String {
     };
     let warmup = match warmup {
         0 => String::new(),
+        1 => ", after 1 each that does not count and is not saved".to_owned(),
         warmup => format!(", after {warmup} each that do not count and are not saved"),
     };
     let at_once = match at_once.get() {
@@ -153,7 +154,8 @@ fn introduction(live: &Live, seed: u64) -> String {
         Some(baseline) if targets > 1 => format!("; compared with {}", name(baseline)),
         _ => String::new(),
     };
-    format!("{requests} requests{to_each}, {connections}{warmup}{at_once}{baseline} (--seed {seed})\n")
+    let requests = if *requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") };
+    format!("{requests}{to_each}, {connections}{warmup}{at_once}{baseline} (--seed {seed})\n")
 }
 
 /// Which of the requests that should have been warm were not, if any.

@@ -14,7 +14,7 @@ use super::console::Console;
 use super::ending::Ending;
 use super::interrupt::catch_interrupts;
 use super::outlet::refuse_unwritable;
-use super::verdict::Verdict;
+use super::verdict::{Commonest, Verdict};
 use super::{CommandError, drawing, exit, summary};
 use crate::probe::Interrupt;
 use crate::render::chart::{self, Order, StackedOptions};
@@ -117,19 +117,7 @@ fn refused<'t>(name: &str, traces: impl Iterator<Item = &'t Trace> + Clone) -> V
 
 /// What it means that no request to a target succeeded: the failure that occurs most, the first of those where several do.
 fn without_success<'t>(name: &str, traces: impl Iterator<Item = &'t Trace>) -> Verdict {
-    let (mut requests, mut failures) = (0_u64, Vec::<(&'static str, u8, u64)>::new());
-    for trace in traces {
-        requests += 1;
-        let Some(failure) = trace.failure_name() else { return Verdict { exit_code: 0, message: None } };
-        if let Some((_, _, count)) = failures.iter_mut().find(|(known, _, _)| *known == failure) {
-            *count += 1;
-            continue;
-        }
-        // Without a failure, it is the status that nobody expected.
-        let exit_code = trace.failure().map_or(exit::HTTP_STATUS, |failure| failure.code.exit_status());
-        failures.push((failure, exit_code, 1));
-    }
-    let Some((code, exit_code, count)) = failures.into_iter().rev().max_by_key(|(_, _, count)| *count) else {
+    let Some(Commonest { code, exit_code, count, requests }) = Commonest::of(traces) else {
         return Verdict { exit_code: 0, message: None };
     };
     let message = format!("{name}: no request succeeded, and {count} of {requests} failed with {code}");

@@ -1,15 +1,15 @@
 //! Runs that were saved: before and after, or here and there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Gathered, Reach};
 use crate::cli::CommandError;
-use crate::cli::args::{CompareOutput, Judgement, RunsBy, SavedRun};
+use crate::cli::args::{ArgsError, CompareOutput, Judgement, RunsBy, SavedRun};
 use crate::cli::console::Console;
 use crate::cli::ending::Ending;
 use crate::cli::saved::read_run;
 use crate::stats::{Baseline, Group, Row, Run, grouped_by_run};
-use crate::trace::Trace;
+use crate::trace::{Trace, TraceId};
 
 pub(super) fn run(
     saved: &[SavedRun],
@@ -32,6 +32,11 @@ pub(super) fn run(
         [_] => RunsBy::Vantage,
         _ => judgement.by.unwrap_or_else(|| by_default(&views)),
     };
+    let has_place = |run: &Run<'_>| run.traces.iter().any(|trace| trace.subject.vantage.is_some());
+    if judgement.by == Some(RunsBy::Vantage) && !views.iter().any(has_place) {
+        let needed = "runs that were saved with --vantage NAME: none of these traces says where it was made";
+        return Err(ArgsError::Needs { flag: "--by vantage", needed }.into());
+    }
     let chosen = judgement.baseline.clone();
     let (groups, baseline, introduction) = match by {
         RunsBy::Vantage => {
@@ -49,7 +54,35 @@ pub(super) fn run(
         }
     };
     let gathered = Gathered { groups, baseline, settings: judgement.settings, reach: Reach::Whole, introduction };
-    super::conclude(&gathered, judgement, output, ending, console)
+    super::conclude(&gathered, judgement, output, ending, console)?;
+    for (target, traces) in targets(&gathered.groups) {
+        ending.judge(console, &super::verdict(&target.label(), traces.into_iter(), judgement.status));
+    }
+    Ok(())
+}
+
+/// Each target of each place and run with all of its traces, as a live run has them: over both kinds of connection, and with
+/// what it was redirected to.
+fn targets<'t>(groups: &[Group<'t>]) -> Vec<(Row, Vec<&'t Trace>)> {
+    let mut targets: Vec<(Row, Vec<&Trace>)> = Vec::new();
+    let mut known: HashMap<(Option<&str>, TraceId), usize> = HashMap::new();
+    let mut groups: Vec<&Group<'_>> = groups.iter().collect();
+    groups.sort_by_key(|group| group.row.redirects);
+    for group in groups {
+        let row = Row { connection: None, redirects: 0, ..group.row.clone() };
+        for trace in &group.traces {
+            let run = group.row.run.as_deref();
+            let origin = trace.subject.redirected_from.and_then(|from| known.get(&(run, from)).copied());
+            let place = origin.or_else(|| targets.iter().position(|(target, _)| *target == row));
+            let place = place.unwrap_or(targets.len());
+            if place == targets.len() {
+                targets.push((row.clone(), Vec::new()));
+            }
+            targets[place].1.push(trace);
+            known.insert((run, trace.subject.trace_id), place);
+        }
+    }
+    targets
 }
 
 /// Runs of places that differ are compared place by place.

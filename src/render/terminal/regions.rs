@@ -11,7 +11,7 @@ const INDENT: usize = 2;
 /// Descriptions are left out where there is less room for them than this.
 const LEAST_DESCRIPTION: usize = 8;
 
-/// The table: regions of which the time to connect is known, numbered. The others stand below it, by what is wrong with them.
+/// The table: regions of which the round trip is known, numbered. The others stand below it, by what is wrong with them.
 #[must_use]
 pub fn regions(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> String {
     let reached: Vec<RegionRow> =
@@ -51,7 +51,7 @@ fn table(rows: &[RegionRow], shown: RegionColumns, style: &Style) -> String {
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| match &row.found {
-            Found::Reached { connect, phases, .. } => shown.cells(rows, connect, phases),
+            Found::Reached { round_trip, phases, .. } => shown.cells(rows, round_trip, phases),
             _ => Vec::new(),
         })
         .collect();
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn regions_stand_in_columns_with_what_is_wrong_beside_them() {
         assert_eq!(
-            table(90, RegionColumns::Connect),
+            table(90, RegionColumns::RoundTrip),
             "\
-ms                                      connect      min      max  of
+ms                                      syn rtt      min      max  of
 1 us-east-1  US East (N. Virginia)       16.000   16.000   17.000   3
 2 sa-east-1  South America (Sao Paulo)  120.000  120.000  120.000   1  tls.timeout
 2 regions: dns.nxdomain (no such name): eu-west-1, eu-west-2
@@ -131,8 +131,8 @@ ms                                      connect      min      max  of
             table(44, RegionColumns::Phases),
             "\
 ms             connect   total
-1 us-east-1     16.000  61.000
-2 sa-east-1    120.000       -  tls.timeout
+1 us-east-1     18.000  61.000
+2 sa-east-1    121.000       -  tls.timeout
 2 regions: dns.nxdomain (no such name):
   eu-west-1, eu-west-2
 1 region: connect.refused (nobody listens):
@@ -156,7 +156,7 @@ such name): eu-west-1,
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in 0..100 {
-            for shown in [RegionColumns::Connect, RegionColumns::Phases] {
+            for shown in [RegionColumns::RoundTrip, RegionColumns::Phases] {
                 assert!(table(width, shown).lines().all(|line| line.chars().count() <= width), "{width}");
             }
         }

@@ -67,8 +67,8 @@ pub struct ComparisonArgs {
     /// Give intervals that hold the true difference with this probability, above 0.5 and below 1 [default: 0.95]
     #[arg(long, value_name = "SHARE")]
     pub confidence: Option<String>,
-    /// Call differences of medians up to this size the same: a share such as 5%, a time such as 2ms, or spread, what the
-    /// requests to one target differ among themselves [default: spread]
+    /// Call differences of medians up to this size the same: a share such as 5%, a time such as 2ms (or 2: a bare number is
+    /// milliseconds), or spread, what the requests to one target differ among themselves [default: spread]
     #[arg(long, value_name = "SIZE")]
     pub same_within: Option<String>,
     /// Fail with exit code 4 where a target exceeds this: MEASURE[.STATISTIC]=MS[,…], in milliseconds, such as

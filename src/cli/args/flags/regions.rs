@@ -21,7 +21,8 @@ pub struct RegionsArgs {
     /// Ask the regions of this partition, such as aws-cn or aws-us-gov [default: aws]
     #[arg(long, value_name = "NAME", help_heading = "Regions")]
     pub partition: Option<String>,
-    /// Show the medians of all phases, in milliseconds, not the time to connect alone
+    /// Show the medians of all phases, in milliseconds, of requests that were complete, not the round trip alone (syn rtt: from
+    /// the SYN to its answer). The phase connect has what this program added to it, too; the order is that of the round trip
     #[arg(long, help_heading = "Regions")]
     pub phases: bool,
     /// Make this many requests to each region that count, after one that does not [default: 5]

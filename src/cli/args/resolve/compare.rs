@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::number;
-use super::targets::Chosen;
+use super::targets::{Chosen, refuse_file};
 use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
 use crate::cli::args::flags::{CompareArgs, ComparisonArgs, RepetitionArgs, SummaryArgs};
-use crate::cli::args::{CompareOutput, Comparison, Environment, Inputs, Judgement, Live, RunSource, SavedRun};
+use crate::cli::args::{CompareOutput, Comparison, Environment, Inputs, Judgement, Live, RunSource, RunsBy, SavedRun};
 use crate::stats::{Confidence, Settings};
 use crate::target::{Location, Plan, Repeat, Target};
 
@@ -37,6 +37,10 @@ impl CompareArgs {
         }
         if !saved.is_empty() && saved.iter().all(Option::is_some) {
             self.refuse_what_is_for_live()?;
+            if saved.len() == 1 && judgement.by == Some(RunsBy::Run) {
+                let needed = "at least two saved runs (FILE.jsonl FILE.jsonl)";
+                return Err(ArgsError::Needs { flag: "--by run", needed });
+            }
             return Ok((
                 Comparison::Saved(with_names_that_differ(saved.into_iter().flatten().collect(), "TARGET")?),
                 judgement,
@@ -44,6 +48,9 @@ impl CompareArgs {
             ));
         }
         if saved.iter().any(Option::is_some) {
+            for (word, _) in self.targets.targets.iter().zip(&saved).filter(|(_, saved)| saved.is_none()) {
+                refuse_file(word, inputs)?;
+            }
             let (flag, other) = ("a saved run", "a URL");
             let reason =
                 "requests that are made now are compared with each other; save them (--save), then compare the files";

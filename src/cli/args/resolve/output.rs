@@ -1,6 +1,6 @@
 //! What becomes of the results.
 
-use crate::cli::args::error::{ArgsError, OfFlag, ValueError};
+use crate::cli::args::error::{ArgsError, OfFlag};
 use crate::cli::args::flags::{CaptureArgs, KeepArgs, OutputArgs, StatusArgs, SubjectArgs, VoiceArgs};
 use crate::cli::args::{
     CaptureRule, Color, Environment, Format, Inputs, Kept, Output, PacketList, Picture, StatusRule, Verbosity, body,
@@ -95,5 +95,5 @@ fn write_out(text: &str, inputs: &dyn Inputs) -> Result<String, ArgsError> {
     let Some(file) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
     let mut bytes = body::read("-w", file, inputs)?;
     bytes.retain(|byte| !b"\r\n\0".contains(byte));
-    String::from_utf8(bytes).map_err(|_| ValueError::Secret("a file in UTF-8")).of("-w")
+    body::text(bytes, file).of("-w")
 }

@@ -70,7 +70,7 @@ impl RegionsArgs {
             without_endpoint,
             requests: positive(self.requests.as_deref(), REQUESTS, "-n")?,
             at_once: at_once(self.concurrency.as_deref(), AT_ONCE)?,
-            depth: if self.phases { SurveyDepth::Phases } else { SurveyDepth::Connect },
+            depth: if self.phases { SurveyDepth::Phases } else { SurveyDepth::RoundTrip },
             output: self.output.resolve(environment)?,
         })
     }

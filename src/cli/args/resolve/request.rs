@@ -193,7 +193,7 @@ fn header_fields(flags: &[String], inputs: &dyn Inputs) -> Result<Vec<HeaderFiel
             continue;
         };
         let bytes = body::read("-H", file, inputs)?;
-        let text = String::from_utf8(bytes).map_err(|_| ValueError::Secret("a file in UTF-8")).of("-H")?;
+        let text = body::text(bytes, file).of("-H")?;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             fields.push(line.parse().of("-H")?);
         }

@@ -34,7 +34,7 @@ impl TargetArgs {
             self.file.as_deref().map(|path| read(path, inputs).map(|catalogue| (catalogue, path))).transpose()?;
         let wanted: Vec<Wanted<'_>> = match &file {
             Some((catalogue, _)) if self.targets.is_empty() => catalogue.entries().map(Wanted::Entry).collect(),
-            file => self.targets.iter().map(|word| wanted(word, file.as_ref())).collect::<Result<_, _>>()?,
+            file => self.targets.iter().map(|word| wanted(word, file.as_ref(), inputs)).collect::<Result<_, _>>()?,
         };
         let is_baseline = |wanted: &Wanted<'_>| matches!(wanted, Wanted::Entry(entry) if entry.role == Role::Baseline);
         let baseline = wanted.iter().position(is_baseline);
@@ -46,28 +46,42 @@ impl TargetArgs {
 fn read(path: &Path, inputs: &dyn Inputs) -> Result<Catalogue, ArgsError> {
     let name = path.display().to_string();
     let bytes = body::read(TARGETS, &name, inputs)?;
-    let text = String::from_utf8(bytes).map_err(|_| ValueError::Secret("a file in UTF-8")).of(TARGETS)?;
+    let text = body::text(bytes, &name).of(TARGETS)?;
     Catalogue::parse(&text, &name).map_err(Box::new).of(TARGETS)
 }
 
 /// A word that is a name in the file, or a URL. Where there is a file, a word that could only be the name of a host without a
 /// dot is one that the file lacks: asking name servers for a typing error helps nobody.
-fn wanted<'c>(word: &str, file: Option<&'c (Catalogue, &Path)>) -> Result<Wanted<'c>, ArgsError> {
+fn wanted<'c>(word: &str, file: Option<&'c (Catalogue, &Path)>, inputs: &dyn Inputs) -> Result<Wanted<'c>, ArgsError> {
     let is_toml = Path::new(word).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
     if is_toml && !word.contains("://") {
         let expected = "a URL, NAME=URL, or a name in the file of --targets, as this file may be meant to be";
         return Err(ValueError::Form { expected, got: word.to_owned() }).of("TARGET");
     }
-    let Some((catalogue, path)) = file else { return Ok(Wanted::Location(word.parse().of("TARGET")?)) };
-    match catalogue.find(word) {
-        Some(entry) => Ok(Wanted::Entry(entry)),
-        None if word.contains(['.', ':', '/', '=']) => Ok(Wanted::Location(word.parse().of("TARGET")?)),
-        None => {
+    if let Some(entry) = file.and_then(|(catalogue, _)| catalogue.find(word)) {
+        return Ok(Wanted::Entry(entry));
+    }
+    refuse_file(word, inputs)?;
+    match file {
+        None => Ok(Wanted::Location(word.parse().of("TARGET")?)),
+        Some(_) if word.contains(['.', ':', '/', '=']) => Ok(Wanted::Location(word.parse().of("TARGET")?)),
+        Some((catalogue, path)) => {
             let names = catalogue.entries().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ");
             let meant = catalogue.closest(word).map(str::to_owned);
             let file = path.display().to_string();
             Err(Box::new(NotInFile { word: word.to_owned(), file, names, meant })).of("TARGET")
         }
+    }
+}
+
+/// A word without a scheme that is a file here, with or without a name, is no host: whoever typed it meant the file, and name
+/// servers would be asked for it.
+pub(super) fn refuse_file(word: &str, inputs: &dyn Inputs) -> Result<(), ArgsError> {
+    let named = word.split_once('=').map(|(_, rest)| rest);
+    let is_file = |word: &&str| !word.contains("://") && inputs.has_file(Path::new(word));
+    match [Some(word), named].into_iter().flatten().find(is_file) {
+        Some(file) => Err(ValueError::FileHere(file.to_owned())).of("TARGET"),
+        None => Ok(()),
     }
 }
 

@@ -40,11 +40,39 @@ fn targets_come_from_words_and_from_a_file() {
             "--targets: bad.toml:2: target.name: expected a name without control characters, got 1",
         ),
         (&["--targets", "none.toml"], "--targets: cannot read none.toml: entity not found"),
-        (&["--targets", "latin1"], "--targets: expected a file in UTF-8"),
+        (&["--targets", "latin1"], "--targets: expected a file in UTF-8, got \"latin1\""),
     ] {
         assert_eq!(resolve(argv).map(|_| ()), Err(expect.to_owned()), "{argv:?}");
     }
     assert!(resolve(&["-k"]).is_err());
+}
+
+#[test]
+fn a_file_is_no_host_unless_a_scheme_says_so() {
+    let says = |file: &str| {
+        let end = "saved runs are named *.jsonl, and wirefall compare reads them (a host has http:// before it)";
+        Err(format!("TARGET: {file} is a file here; {end}"))
+    };
+    for (argv, file) in [
+        (&["run1.json"][..], "run1.json"),
+        (&["logs/alb.log"], "logs/alb.log"),
+        (&["old=run1.json"], "run1.json"),
+        (&["h", "run1.json"], "run1.json"),
+        (&["--targets", "t.toml", "run1.json"], "run1.json"),
+    ] {
+        assert_eq!(resolve(argv).map(|_| ()), says(file), "{argv:?}");
+        let compared = parse(["wirefall", "compare"].iter().chain(argv).map(OsString::from));
+        let Ok(Command::Compare(flags)) = compared else { panic!("{argv:?} is {compared:?}") };
+        let found = flags.resolve(&Environment::default(), &given()).map(|_| ());
+        assert_eq!(found.map_err(|error| error.to_string()), says(file), "compare {argv:?}");
+    }
+    for (word, url) in [
+        ("http://run1.json", "http://run1.json/"),
+        ("x=http://logs/alb.log", "http://logs/alb.log"),
+        ("logs/other.log", "http://logs/other.log"),
+    ] {
+        assert_eq!(plan(&[word]).targets[0].request.url.as_str(), url);
+    }
 }
 
 #[test]
