@@ -74,38 +74,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::render::sample;
+    use crate::attribute::specimens::trace;
 
     #[test]
     fn a_wait_that_was_not_split_has_its_reason() {
-        let without = sample::secure();
-        let with = |more: &[(&str, serde_json::Value)]| -> Trace {
-            let mut value = serde_json::to_value(&without).unwrap();
-            for (key, field) in more {
-                value[*key] = field.clone();
-            }
-            serde_json::from_value(value).unwrap()
-        };
-        let rejected = ("rejected", json!([{"evidence": "alb log", "because": "ambiguous", "candidates": 2}]));
-        let layers =
-            ("layers", json!([{"layer": "elb", "duration_ns": 38_912_000, "evidence": "alb log", "estimated": false}]));
+        let with = |more: serde_json::Value| trace("https://a/", 1_000, 9_000, &more);
+        let without = || with(json!({}));
+        let rejected = json!([{"evidence": "alb log", "because": "ambiguous", "candidates": 2}]);
+        let layers = json!([{"layer": "elb", "duration_ns": 10_000, "evidence": "alb log", "estimated": false}]);
         let nlb = || BTreeSet::from([Source::NlbTls]);
         let cases = [
-            (without.clone(), BTreeSet::new(), Some("no log speaks of it")),
-            (without.clone(), nlb(), Some("nlb tls log: no time of the wait")),
+            (without(), BTreeSet::new(), Some("no log speaks of it")),
+            (without(), nlb(), Some("nlb tls log: no time of the wait")),
             (
-                without.clone(),
+                without(),
                 BTreeSet::from([Source::NlbTls, Source::AlbConnection]),
                 Some("alb connection log, nlb tls log: no time of the wait"),
             ),
             (
-                without.clone(),
+                without(),
                 BTreeSet::from([Source::NlbTls, Source::ApiGateway]),
                 Some("nlb tls log, apig log: nothing to split the wait by"),
             ),
-            (with(&[rejected.clone()]), nlb(), Some("what speaks of it is not used")),
-            (with(&[layers, rejected.clone()]), nlb(), None),
-            (with(&[("response", json!(null))]), nlb(), None),
+            (with(json!({"rejected": rejected})), nlb(), Some("what speaks of it is not used")),
+            (with(json!({"layers": layers, "rejected": rejected})), nlb(), None),
+            (with(json!({"response": null})), nlb(), None),
         ];
         let mut unsplit = Vec::new();
         for (trace, sources, expect) in cases {
