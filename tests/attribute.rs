@@ -181,6 +181,7 @@ fn people_see_nested_layers_then_counts_and_medians() {
 requests   2 of 3 split by layers
 evidence   alb log 1 | apig log 1 | lambda log 1
 not used   longer than wait 1
+not split  balanced 1 (what speaks of it is not used)
 
 target    layer             requests  median ms    of wait
 function  network                  1    ~16.000        16%
@@ -195,7 +196,7 @@ balanced  network                  1    ~16.000        16%
           unattributed             1     12.000        12%
 ";
     assert_eq!(stdout, expect);
-    assert!(stderr.starts_with("--alb: a.log:1: field 2 (time): expected "), "{stderr}");
+    assert!(stderr.starts_with("wirefall: --alb: alb/2024/11/22/a.log:1: field 2 (time): expected "), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
@@ -229,7 +230,7 @@ fn programs_get_traces_with_their_layers() {
     let words = [&["traces.jsonl", "--format", "markdown"][..], &evidence].concat();
     let (markdown, _) = check(directory.path(), &words, 0);
     assert!(markdown.contains("| function | lambda.handler | 1 | 20.120 | 20 % |\n"), "{markdown}");
-    assert!(markdown.ends_with("2 of 3 requests split by layers; evidence: alb log 1, apig log 1, lambda log 1; not used: longer than wait 1.\n"), "{markdown}");
+    assert!(markdown.ends_with("2 of 3 requests split by layers; evidence: alb log 1, apig log 1, lambda log 1; not used: longer than wait 1; not split: balanced 1 (what speaks of it is not used).\n"), "{markdown}");
     let words = [&["traces.jsonl", "--format", "har"][..], &evidence].concat();
     let har: Value = serde_json::from_str(&check(directory.path(), &words, 0).0).unwrap();
     assert_eq!(har.pointer("/log/entries/0/_wirefall/layers/1/layer"), Some(&json!("apig")));
@@ -269,8 +270,16 @@ fn logs_of_which_none_can_be_used_are_an_error_that_says_what_they_are() {
     write("binary", b"\x7fELF\x02\0\0\0");
     write("cut.json", br#"{"Traces": [{"Id": "1-67400000-0"#);
     write("realtime.log", b"1732248001.600\t0.080\tabc==\n");
+    // Of these requests, and yet nothing that a gateway wrote.
+    let root = root(1);
+    let start = json!({"time": "2024-11-22T04:00:00.500Z", "type": "platform.start",
+        "record": {"requestId": "f-1", "tracing": {"value": format!("Root={root};Sampled=1")}}});
+    write("platform.jsonl", format!("{start}\n{start}\n").as_bytes());
+    write("truth.jsonl", json!({"trace": root, "path": "/orders", "status": 200}).to_string().as_bytes());
     for (words, expect) in [
         (&["--alb", "apig.jsonl"][..], "--alb: apig.jsonl looks like API Gateway JSON; did you mean --apig?\n"),
+        (&["--apig", "platform.jsonl"], "--apig: platform.jsonl looks like a log of Lambda; did you mean --lambda?\n"),
+        (&["--apig", "truth.jsonl"], "--apig: truth.jsonl does not look like API Gateway JSON, nor like any other log"),
         (&["--apig", "lambda.log"], "--apig: lambda.log looks like a log of Lambda; did you mean --lambda?\n"),
         (
             &["--lambda", "other.log"],
@@ -285,7 +294,8 @@ fn logs_of_which_none_can_be_used_are_an_error_that_says_what_they_are() {
         let (stdout, stderr) = check(directory.path(), &[&["traces.jsonl"], words].concat(), 1);
         assert!(stderr.contains(expect), "{words:?}: {stderr}");
         assert!(stderr.ends_with("wirefall: none of the logs given could be used\n"), "{words:?}: {stderr}");
-        assert!(!stderr.contains(" of 0 "), "{stderr}");
+        assert!(!stderr.contains(" of 0 ") && !stderr.contains("binary:1"), "{stderr}");
+        assert!(stderr.lines().all(|line| line.starts_with("wirefall: ")), "{stderr}");
         assert!(stdout.contains("requests   0 of 3 split by layers"), "{stdout}");
     }
     // With one that can be used, the others are only named.
@@ -335,7 +345,8 @@ fn what_matches_nothing_says_what_was_looked_for() {
         ),
         "{stderr}"
     );
-    assert!(stdout.contains("requests   0 of 3 split by layers"), "{stdout}");
+    let expect = "requests   0 of 3 split by layers\nnot split  function 1, balanced 2 (no log speaks of it)\n";
+    assert!(stdout.ends_with(expect), "{stdout}");
     // Where others of the same flag match, a file of another hour is no news but its name.
     let (_, stderr) = check(directory.path(), &["traces.jsonl", "--alb", "other.log", "--alb", "alb"], 0);
     assert!(stderr.contains("other.log: nothing of any of the 3 requests\n"), "{stderr}");
@@ -344,6 +355,8 @@ fn what_matches_nothing_says_what_was_looked_for() {
 #[test]
 fn misuse_says_what_is_wrong() {
     let directory = directory();
+    fs::write(directory.path().join("packed"), b"\x1f\x8b\x08\0").expect("a file");
+    fs::write(directory.path().join("picture.png"), b"\x89PNG\r\n\x1a\n").expect("a file");
     for (words, exit_code, expect) in [
         (&["traces.jsonl", "--alb", "none.log"][..], 1, "cannot read none.log: "),
         (&["traces.jsonl", "--alb", "none*.log"], 1, "no file matches this pattern"),
@@ -352,7 +365,17 @@ fn misuse_says_what_is_wrong() {
         (&["-", "--alb", "-"], 2, "standard input can be read once"),
         (&["traces.jsonl", "--apig-format", "abc"], 2, "--apig-format"),
         (&["traces.jsonl", "--cloudfront-fields", "abc"], 2, "--cloudfront-fields"),
-        (&["alb/2024/11/22/a.log"], 1, "a.log:1:2: expected a trace"),
+        (
+            &["alb/2024/11/22/a.log"],
+            1,
+            "a.log:1: expected traces (wirefall/trace/1), a line each; this looks like an access log of an",
+        ),
+        (
+            &["packed"],
+            1,
+            "packed:1: expected traces (wirefall/trace/1), a line each, but this is compressed: gunzip it first",
+        ),
+        (&["picture.png"], 1, "picture.png:1: expected traces (wirefall/trace/1), a line each, but this is not text"),
         (&["traces.jsonl", "--alb", "alb", "--save", "alb/../traces.jsonl"], 2, "save into another file"),
         (&["traces.jsonl"], 0, "no logs are given"),
         (&[], 2, "TRACES.jsonl"),

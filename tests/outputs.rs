@@ -125,9 +125,9 @@ fn a_file_that_cannot_be_read_is_no_misuse_and_what_means_nothing_is() {
         (&["pcap", "none.pcap"], 1, "cannot read none.pcap: No such file"),
         (&["lab", "--profile", "none"], 1, "none: No such file"),
         // Traces are no arguments.
-        (&["compare", "bad.jsonl"], 1, "bad.jsonl:1:2: expected a trace of the form wirefall/trace/1: missing field"),
-        (&["compare", "cut.jsonl"], 1, "cut.jsonl:2:5: expected a trace of the form wirefall/trace/1: EOF"),
-        (&["chart", "waterfall", "bad.jsonl", "-o", "a.svg"], 1, "bad.jsonl:1:2: expected a trace"),
+        (&["compare", "bad.jsonl"], 1, "bad.jsonl:1: expected traces (wirefall/trace/1), a line each\n"),
+        (&["compare", "cut.jsonl"], 1, "cut.jsonl:2: expected traces (wirefall/trace/1), a line each\n"),
+        (&["chart", "waterfall", "bad.jsonl", "-o", "a.svg"], 1, "bad.jsonl:1: expected traces"),
         // Targets and profiles are.
         (&["trace", "--targets", "bad.toml"], 2, "bad.toml:2: target.name: "),
         (&["compare", "--targets", "bad.toml"], 2, "bad.toml:2: target.name: "),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{Record, Where};
 use super::statement::Statement;
+use super::unsplit::{self, Unsplit, UnsplitBecause};
 use super::{claims, headers, join, nest, passed, stated};
 use crate::trace::{LayerEvidence, Rejected, Trace};
 
@@ -16,6 +17,8 @@ pub struct Tally {
     pub split: u64,
     /// Those that ended before a response began: they have no wait to split.
     pub without_wait: u64,
+    /// The others whose wait was not split, target by target in the order of the traces.
+    pub unsplit: Vec<Unsplit>,
     /// Requests for which something of this witness counted.
     pub with: BTreeMap<LayerEvidence, u64>,
     /// Records that were refused, by why, each with the number of requests that they were refused for.
@@ -60,6 +63,10 @@ pub fn attribute(traces: &mut [Trace], records: &[Record], place: impl Fn(Where)
         split(trace, statements);
         trace.rejected.splice(0..0, refused);
         tally.count(trace);
+        let sources = found.matches.iter().map(|found| records[found.record].source).collect();
+        if let Some(because) = UnsplitBecause::of(trace, sources) {
+            unsplit::count(&mut tally.unsplit, trace.label(), because);
+        }
     }
     tally.files = used.iter().map(|record| records[*record].at.file).collect();
     tally.unmatched = (records.len() - used.len()) as u64;

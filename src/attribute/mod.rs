@@ -26,7 +26,9 @@ mod root;
 mod specimens;
 mod stated;
 mod statement;
+mod unsplit;
 pub mod wanted;
 
 pub use attribution::{Tally, attribute, from_response};
 pub use passed::passed;
+pub use unsplit::{Unsplit, UnsplitBecause};

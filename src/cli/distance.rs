@@ -12,7 +12,7 @@ use std::process::{Command, ExitStatus};
 use super::args::LabArgs;
 use super::console::{self, Console};
 use super::interrupt::catch_interrupts;
-use super::lab::{Authority, GRACE, await_interrupt, tell, temporary, write_temporary};
+use super::lab::{Authority, GRACE, about_logs, await_interrupt, tell, temporary, write_temporary};
 use super::{CommandError, exit};
 use crate::lab::link::{Privilege, acquire, cover};
 use crate::lab::{DistantLab, Lab, LabOptions, Profile};
@@ -56,7 +56,7 @@ pub(super) fn run(
     }
     let interrupt = catch_interrupts()?;
     let inside = Inside::start(args, &profile, options)?;
-    console::print(introduction(&inside))?;
+    console::print(introduction(&inside) + &about_logs(args.logs.as_deref()))?;
     await_interrupt(&interrupt, || tell(console, &inside.lab.lab().take_log_errors()));
     tell(console, &inside.lab.stop(GRACE));
     Ok(exit::INTERRUPTED)

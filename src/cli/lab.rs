@@ -37,7 +37,7 @@ pub(super) fn run(args: &LabArgs, console: &mut Console) -> Result<u8, CommandEr
     let interrupt = catch_interrupts()?;
     let lab = Lab::start(&profile, &options)?;
     let authority = Authority::write(&lab, args.ca_out.clone())?;
-    console::print(introduction(&lab, &authority.path))?;
+    console::print(introduction(&lab, &authority.path) + &about_logs(args.logs.as_deref()))?;
     await_interrupt(&interrupt, || tell(console, &lab.take_log_errors()));
     tell(console, &lab.stop(GRACE));
     Ok(exit::INTERRUPTED)
@@ -99,6 +99,19 @@ pub(super) fn write_temporary(path: &Path, content: &str) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).open(path)?.write_all(content.as_bytes())
 }
 
+/// Where the logs are and what to do with them; nothing where none are written.
+pub(super) fn about_logs(directory: Option<&Path>) -> String {
+    let Some(directory) = directory else { return String::new() };
+    let join: String = [("alb", "alb.log"), ("apig", "apig.log"), ("lambda", "lambda.log"), ("xray", "xray.json")]
+        .map(|(flag, file)| format!(" --{flag} {}", directory.join(file).display()))
+        .concat();
+    format!(
+        "\nTheir logs are in {}, complete once the lab ends. Join saved traces with them:\n\n  wirefall attribute \
+         TRACES.jsonl{join}\n",
+        directory.display()
+    )
+}
+
 fn introduction(lab: &Lab, authority: &Path) -> String {
     let dns = lab.dns_server();
     let how = format!("wirefall --dns-servers {dns} --cacert {}", authority.display());
@@ -110,4 +123,24 @@ fn introduction(lab: &Lab, authority: &Path) -> String {
     let hosts = hosts.join("\n");
     let example = lab.endpoints().first().map_or("", |endpoint| endpoint.url.as_str());
     format!("The lab runs until Ctrl-C. Its hosts:\n\n{hosts}\n\nAsk them with\n\n  {how} {example}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_logs_that_are_named_are_there_when_the_lab_ends() {
+        assert_eq!(about_logs(None), "");
+        let directory = tempfile::tempdir().unwrap();
+        let logs = directory.path().join("logs");
+        let options = LabOptions { logs: Some(logs.clone()), ..LabOptions::default() };
+        assert!(Lab::start(&Profile::default(), &options).unwrap().stop(Nanos::ZERO).is_empty());
+        let said = about_logs(Some(&logs));
+        let named: Vec<&Path> =
+            said.split_whitespace().map(Path::new).filter(|word| word.extension().is_some()).collect();
+        let of_lab: Vec<&Path> = named.into_iter().filter(|word| word.starts_with(&logs)).collect();
+        assert_eq!(of_lab.len(), 4, "{said}");
+        assert!(of_lab.iter().all(|file| file.is_file()), "{said}");
+    }
 }

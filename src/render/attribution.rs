@@ -6,6 +6,7 @@ use super::csv::write_row;
 use super::layer_medians::medians;
 use super::length::millis;
 use super::markdown::{escaped, row};
+use super::unsplit::unsplit;
 use crate::attribute::Tally;
 use crate::time::Nanos;
 use crate::trace::Trace;
@@ -78,9 +79,10 @@ pub fn markdown(traces: &[Trace], tally: &Tally) -> String {
     let with: Vec<String> = tally.with.iter().map(|(witness, requests)| format!("{witness} {requests}")).collect();
     let rejected: Vec<String> =
         tally.rejected.iter().map(|(because, times)| format!("{} {times}", because.replace('_', " "))).collect();
+    let not_split: Vec<String> = unsplit(tally).iter().map(|words| escaped(words)).collect();
     // Writing to a String cannot fail.
     let _ = write!(text, "\n{} of {} requests split by layers", tally.split, tally.requests);
-    for (word, counts) in [("evidence", with), ("not used", rejected)] {
+    for (word, counts) in [("evidence", with), ("not used", rejected), ("not split", not_split)] {
         if !counts.is_empty() {
             let _ = write!(text, "; {word}: {}", counts.join(", "));
         }

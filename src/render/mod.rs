@@ -23,5 +23,6 @@ pub mod regions;
 pub(crate) mod sample;
 pub mod summary;
 pub mod terminal;
+mod unsplit;
 pub mod verbose;
 pub mod write_out;

@@ -230,7 +230,7 @@ fn what_cannot_be_compared_is_refused_before_anything_is_asked() {
         (&["http://h/", "old.jsonl"], 2, "a saved run cannot be used with a URL"),
         (&["old.jsonl"], 1, "cannot read old.jsonl: No such file"),
         (&["empty.jsonl"], 1, "empty.jsonl has no traces to compare"),
-        (&["broken.jsonl"], 1, "broken.jsonl:1:2: expected a trace of the form wirefall/trace/1: missing field"),
+        (&["broken.jsonl"], 1, "broken.jsonl:1: expected traces (wirefall/trace/1), a line each\n"),
         (&["a/x.jsonl", "b=a/x.jsonl", "b=-"], 2, "TARGET: expected runs with names that differ"),
         (&["old.jsonl", "-n", "5"], 2, "-n cannot be used with saved runs: no request is made"),
         (&["old.jsonl", "--reuse"], 2, "--reuse cannot be used with saved runs"),

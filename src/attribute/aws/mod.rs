@@ -32,6 +32,7 @@ pub use cloudfront::{Columns, ColumnsError};
 pub use error::{FieldName, LineError};
 pub use format::Format;
 pub use reader::LogReader;
+pub(crate) use recognise::recognise;
 pub use tally::{Foreign, Tally};
 
 use crate::attribute::record::{Record, Where};

@@ -102,7 +102,8 @@ impl LogReader {
             Some(kind) => (Foreign::LooksLike { file, kind }, 0),
             // A function may print what it likes, but no such bytes.
             None if is_readable && self.format != Format::XRay && !head.contains(&0) => return,
-            None => (Foreign::Unknown { file }, 1),
+            // Where a field of text begins in what is none, nobody wants to know.
+            None => (Foreign::Unknown { file }, u64::from(is_text(head))),
         };
         self.tally.keep_errors(file, errors, before.broken);
         self.tally.foreign.push(foreign);
@@ -246,6 +247,12 @@ impl LogReader {
         }
         ended
     }
+}
+
+/// Whether an input that begins so is text; that may be cut in the middle of a letter.
+fn is_text(head: &[u8]) -> bool {
+    let is_cut = |error: std::str::Utf8Error| error.error_len().is_none();
+    !head.contains(&0) && std::str::from_utf8(head).map_or_else(is_cut, |_| true)
 }
 
 /// Every line of any format but X-Ray's, whoever it concerns.

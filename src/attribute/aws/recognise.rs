@@ -20,7 +20,7 @@ use crate::attribute::record::{Key, Record, Source, Where};
 const LINES: usize = 16;
 
 /// The kind of log that begins so; `None` of what is none of those known here.
-pub(super) fn recognise(head: &[u8]) -> Option<Source> {
+pub(crate) fn recognise(head: &[u8]) -> Option<Source> {
     if is_x_ray(head) {
         return Some(Source::XRay);
     }

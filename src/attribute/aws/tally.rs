@@ -28,7 +28,7 @@ pub struct Tally {
 }
 
 /// An input of which nothing is of the format that it was read as. Its lines are not counted as broken: none where it is known
-/// what they are, and else only the first.
+/// what they are, or that they are no text, and else only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
     /// There is nothing in it.

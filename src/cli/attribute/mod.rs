@@ -35,6 +35,7 @@ use missing::missing;
 use once::once;
 use progress::Progress;
 use report::Report;
+pub(super) use report::kind_of;
 use sources::{Source, sources};
 
 pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, CommandError> {
@@ -62,7 +63,7 @@ pub(super) fn run(args: &AttributeArgs, console: &mut Console) -> Result<u8, Com
     }
     let (mut traces, notes) = once(traces);
     for note in notes {
-        console.note(&format!("{note}\n"));
+        console.complain(&note);
     }
     let mut ending = Ending::default();
     let mut gathered = Gathered::new(&traces);

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::place;
 use crate::attribute::Tally;
 use crate::attribute::aws::{Foreign, Tally as Read};
 use crate::attribute::record::Source;
@@ -63,7 +62,7 @@ impl Report {
 
     pub(super) fn say(&self, names: &[String], tally: &Tally, traces: &[Trace], console: &mut Console) {
         for note in self.entries.iter().flat_map(|entry| entry.notes(names, &self.lost, tally, traces)) {
-            console.note(&format!("{note}\n"));
+            console.complain(&note);
         }
     }
 }
@@ -85,7 +84,7 @@ impl Entry {
         let (quiet, errors): (Vec<_>, Vec<_>) = read.errors.iter().partition(|(at, _)| is_quiet(at.file));
         let first = errors.into_iter().take(NAMED);
         let mut notes: Vec<String> =
-            first.map(|(at, error)| format!("{flag}: {}: {error}", place(names, *at))).collect();
+            first.map(|(at, error)| format!("{flag}: {}:{}: {error}", name(names, at.file), at.line)).collect();
         let more = read.broken.saturating_sub((NAMED + quiet.len()) as u64);
         if more > 0 {
             // What breaks off in the middle is no line, nor an object.
@@ -138,7 +137,7 @@ impl Entry {
             let (what, _) = self.own_kind();
             return vec![format!("{}: {left_out} of {all} inputs are left out: none of them is {what}", self.flag)];
         }
-        let name = |file: usize| names.get(file).map_or("?", String::as_str);
+        let name = |file| name(names, file);
         let told = |foreign: &Foreign| match *foreign {
             Foreign::Empty { file } => format!("{}: {} is empty", self.flag, name(file)),
             Foreign::LooksLike { file, kind } => {
@@ -185,8 +184,13 @@ impl Entry {
     }
 }
 
+/// What an input was given as.
+fn name(names: &[String], file: usize) -> &str {
+    names.get(file).map_or("?", String::as_str)
+}
+
 /// A kind of log in words, and its flag.
-const fn kind_of(kind: Source) -> (&'static str, &'static str) {
+pub(in crate::cli) const fn kind_of(kind: Source) -> (&'static str, &'static str) {
     match kind {
         Source::AlbAccess => ("an access log of an Application Load Balancer", "--alb"),
         Source::AlbConnection => ("a connection log of an Application Load Balancer", "--alb-connections"),

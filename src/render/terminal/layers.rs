@@ -13,6 +13,7 @@ use super::{Glyphs, LEAST_BAR, Page, Style};
 use crate::attribute::Tally;
 use crate::render::layer_medians::{Median, medians};
 use crate::render::length::millis;
+use crate::render::unsplit::unsplit;
 use crate::time::Nanos;
 use crate::trace::layers::{Certainty, LayerShare, Sign, Witness};
 use crate::trace::{Layer, Passed, Phase, Trace};
@@ -275,6 +276,10 @@ fn counts(tally: &Tally, style: Style) -> Vec<Line> {
         };
         lines.extend(tally.rejected.iter().fold(start("not used"), because).finish());
     }
+    if !tally.unsplit.is_empty() {
+        let because = |paragraph: Paragraph, words| paragraph.part(Paint::Dim, words);
+        lines.extend(unsplit(tally).into_iter().fold(start("not split"), because).finish());
+    }
     if tally.unmatched > 0 {
         let words = format!("{} records name no request of these", tally.unmatched);
         lines.extend(start("unmatched").part(Paint::Dim, words).finish());
@@ -296,7 +301,12 @@ fn table(medians: &[Median], style: Style) -> Vec<Line> {
         .with(Paint::Dim, "layer")
         .pad_to(room + 2 + layers)
         .with(Paint::Dim, format!("{:>10}{:>11}{:>11}", "requests", "median ms", "of wait"));
-    let mut lines = vec![Line::new(style), header];
+    let mut lines = vec![Line::new(style)];
+    // One request's do add up.
+    if medians.iter().any(|median| median.requests > 1) {
+        lines.push(Line::new(style).with(Paint::Dim, "each layer's own median: they need not add up to the wait"));
+    }
+    lines.push(header);
     let mut last: Option<&str> = None;
     for median in medians {
         let name = if last == Some(&median.target) { "" } else { &median.target };
@@ -443,6 +453,20 @@ mod tests {
                 assert!(glyphs == Glyphs::Unicode || all.is_ascii(), "{all}");
             }
         }
+    }
+
+    #[test]
+    fn medians_of_several_requests_are_said_not_to_add_up_and_targets_that_were_not_split_are_named() {
+        use crate::attribute::{Unsplit, UnsplitBecause};
+
+        let note = "each layer's own median: they need not add up to the wait";
+        let one = attribution(&[split()], &Tally::default(), &WIDE);
+        assert!(!one.contains(note), "{one}");
+        let unsplit = Unsplit { target: "ec2".to_owned(), because: UnsplitBecause::NoRecord, requests: 7 };
+        let tally = Tally { requests: 9, split: 2, unsplit: vec![unsplit], ..Tally::default() };
+        let two = attribution(&[split(), split()], &tally, &WIDE);
+        let lines: Vec<&str> = two.lines().take(4).collect();
+        assert_eq!(lines, ["requests   2 of 9 split by layers", "not split  ec2 7 (no log speaks of it)", "", note]);
     }
 
     #[test]

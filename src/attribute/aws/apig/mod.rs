@@ -1,7 +1,8 @@
 //! Access logs of API Gateway, REST and HTTP APIs (API Gateway developer guide, "Set up CloudWatch logging").
 //!
 //! The format is the user's. Without its text, a line must be JSON and its keys must be the variables' own names in some
-//! spelling; with it ([`AccessFormat`]), anything goes. Numbers are whole milliseconds, mostly as strings; `-` is absent.
+//! spelling; with it ([`AccessFormat`]), anything goes. JSON in which none of them is that tells requests apart or times them is
+//! something else: `status` and `path` are anybody's words. Numbers are whole milliseconds, mostly as strings; `-` is absent.
 //!
 //! Invariant: the backend's time of a response that was streamed covers the whole stream, and is called so
 //! ([`Part::ApigStream`]): it must never be taken from the time to the first byte.
@@ -78,10 +79,18 @@ fn read_json(value: &Value, format: Option<&AccessFormat>, at: Where) -> Result<
     match format {
         Some(format) => {
             for (variable, value) in format.values_in_json(value) {
+                // Where the user says so, it may be all that joins.
+                if variable == Variable::Agent {
+                    entry.owner = Owner::Gateway;
+                }
                 entry.take(variable, &value)?;
             }
         }
         None => recognise(value, "", DEEPEST, &mut entry)?,
+    }
+    if entry.is_anybodys() {
+        let expected = "a variable of $context that tells requests apart or times them, by its own name";
+        return Err(LineError::new(FieldName::Line, expected, value.to_string().as_bytes()));
     }
     Ok(entry.finish())
 }
@@ -125,20 +134,16 @@ fn recognise(value: &Value, prefix: &str, depth: u32, entry: &mut Entry) -> Resu
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
             Value::Object(_) if depth > 0 => recognise(value, &path, depth - 1, entry)?,
-            Value::String(text) => entry.take(variable(&path, text), text)?,
+            Value::String(text) => match Variable::recognised(&path) {
+                Variable::Other => entry.guess(text),
+                variable => entry.take(variable, text)?,
+            },
             Value::Number(number) => entry.take(Variable::recognised(&path), &number.to_string())?,
+            Value::Null => entry.take(Variable::recognised(&path), "-")?,
             _ => {}
         }
     }
     Ok(())
-}
-
-/// What a user's key stands for: by its name, or because its value can be nothing but a trace's id.
-fn variable(key: &str, value: &str) -> Variable {
-    match Variable::recognised(key) {
-        Variable::Other if x_ray_root(value.as_bytes()).is_some() => Variable::TraceId,
-        variable => variable,
-    }
 }
 
 /// A record as it is gathered from its variables, in whatever order they come.
@@ -148,12 +153,20 @@ struct Entry {
     integration: Option<Nanos>,
     authorizer: Option<Nanos>,
     streamed: Streamed,
+    owner: Owner,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Streamed {
     No,
     Yes,
+}
+
+/// Whose words the names are that were met so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Anybody,
+    Gateway,
 }
 
 impl Entry {
@@ -164,10 +177,24 @@ impl Entry {
             integration: None,
             authorizer: None,
             streamed: Streamed::No,
+            owner: Owner::Anybody,
         }
     }
 
+    /// Whether nothing in it is a gateway's own.
+    fn is_anybodys(&self) -> bool {
+        self.owner == Owner::Anybody
+    }
+
+    /// A value under a name of the user's, which can be nothing but a trace's id where it looks like one.
+    fn guess(&mut self, value: &str) {
+        self.record.keys.extend(x_ray_root(value.trim().as_bytes()).map(Key::TraceRoot));
+    }
+
     fn take(&mut self, variable: Variable, value: &str) -> Result<(), LineError> {
+        if variable.is_gateways() {
+            self.owner = Owner::Gateway;
+        }
         let bytes = value.trim().as_bytes();
         if matches!(bytes, b"" | b"-") {
             return Ok(());
@@ -259,6 +286,8 @@ fn millis(name: &'static str, value: &[u8]) -> Result<Option<Nanos>, LineError> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const ROOT: &str = "1-58337262-36d228ad5d99923122bbe354";
@@ -430,5 +459,39 @@ mod tests {
             r#"the line: expected what the access log's format says, got "r-1""#
         );
         assert_eq!(parse(b"  ", None, Where::default()), Ok(None));
+    }
+
+    #[test]
+    fn json_of_anybody_is_no_line_of_a_gateway() {
+        let own = r#"{"id":"$context.requestId","agent":"$context.identity.userAgent","status":"$context.status"}"#;
+        let in_event = |inner: &str| json!({"timestamp": 1, "message": inner}).to_string();
+        let platform = r#"{"time":"2026-11-21T04:38:33.123Z","type":"platform.start","record":{"requestId":"f-1","tracing":{"value":"Root=1-58337262-36d228ad5d99923122bbe354"}}}"#;
+        let truth = r#"{"number":1,"trace":"1-58337262-36d228ad5d99923122bbe354","path":"/","status":200,"layers":[]}"#;
+        let cases: &[(&str, Option<&str>, bool)] = &[
+            (platform, None, false),
+            (truth, None, false),
+            (truth, Some(own), false),
+            (&in_event(truth), None, false),
+            ("{}", None, false),
+            (r#"{"requestId":"r-1","status":"200"}"#, None, true),
+            (r#"{"requestId":null,"status":"200"}"#, None, true),
+            (r#"{"t":"1-58337262-36d228ad5d99923122bbe354","response_latency":7}"#, None, true),
+            (&in_event(r#"{"xrayTraceId":"-"}"#), None, true),
+            (r#"{"agent":"curl","status":"200"}"#, None, false),
+            (r#"{"agent":"curl","status":"200"}"#, Some(own), true),
+            (r#"{"id":"-","status":"200"}"#, Some(own), true),
+        ];
+        for (line, format, expect) in cases {
+            let format = format.map(|text| AccessFormat::parse(text).unwrap());
+            let parsed = parse(line.as_bytes(), format.as_ref(), Where::default());
+            assert_eq!(parsed.is_ok(), *expect, "{line} {parsed:?}");
+            let value: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(parse_value(&value, format.as_ref(), Where::default()).is_ok(), *expect, "{line}");
+        }
+        let error = parse(br#"{"status":200}"#, None, Where::default()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r#"the line: expected a variable of $context that tells requests apart or times them, by its own name, got "{\"status\":200}""#
+        );
     }
 }

@@ -74,6 +74,23 @@ impl Variable {
         }
     }
 
+    /// Whether it tells requests apart or times them: the others have names that any log of requests may have.
+    pub(super) const fn is_gateways(self) -> bool {
+        !matches!(
+            self,
+            Self::Agent
+                | Self::SourceAddress
+                | Self::Method
+                | Self::Path
+                | Self::Domain
+                | Self::Status
+                | Self::Stage
+                | Self::RequestTime
+                | Self::RequestTimeEpoch
+                | Self::Other
+        )
+    }
+
     /// Whether its values may contain spaces.
     pub(super) const fn may_have_spaces(self) -> bool {
         matches!(self, Self::Agent | Self::RequestTime | Self::Path | Self::Other)

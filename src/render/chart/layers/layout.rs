@@ -7,6 +7,7 @@ use super::super::palette::{INK, MUTED};
 use super::super::scale::milliseconds;
 use super::place::{Placed, Stretch, places};
 use crate::time::Nanos;
+use crate::trace::layers::Witness;
 use crate::trace::{Layer, LayerShare, Phase, Trace};
 
 const NAME: Font = Font { size: 13.5, weight: Weight::Regular, ink: INK };
@@ -61,6 +62,8 @@ struct Columns {
     own: f64,
     with_called: f64,
     evidence: f64,
+    /// How wide the last one may be.
+    most_evidence: f64,
 }
 
 /// The texts of one layer.
@@ -111,7 +114,8 @@ fn subtitle(traces: &[&Trace]) -> String {
 
 impl Columns {
     fn new(placed: &[Vec<Placed<'_>>], room: f64) -> Self {
-        let texts = || placed.iter().flatten().map(|placed| (Texts::new(placed.share), placed.depth));
+        let most_evidence = room * 0.3;
+        let texts = || placed.iter().flatten().map(|placed| (Texts::new(placed.share, most_evidence), placed.depth));
         let widest = |font: Font, header: &str, text: &dyn Fn(&Texts) -> String| {
             let header = COLUMN.width(header);
             texts().map(|(texts, _)| font.width(&text(&texts))).fold(header, f64::max)
@@ -121,7 +125,8 @@ impl Columns {
             names: names.fold(NAME.width("wait"), f64::max).min(room * 0.26),
             own: widest(NUMBER, OWN, &|texts| texts.own.clone()),
             with_called: widest(NAME, WITH_CALLED, &|texts| texts.with_called.clone()),
-            evidence: widest(NOTE, EVIDENCE, &|texts| texts.evidence.clone()).min(room * 0.3),
+            evidence: widest(NOTE, EVIDENCE, &|texts| texts.evidence.clone()).min(most_evidence),
+            most_evidence,
         }
     }
 }
@@ -132,26 +137,41 @@ const WITH_CALLED: &str = "with inner";
 const EVIDENCE: &str = "evidence";
 
 impl Texts {
-    fn new(share: &LayerShare) -> Self {
+    /// Who else speaks of the layer is told field by field where that is no wider than `most`, and else each figure once.
+    fn new(share: &LayerShare, most: f64) -> Self {
         let resolution = share.resolution.filter(|resolution| *resolution > Nanos::ZERO);
         let off = resolution.map_or_else(String::new, |resolution| format!(" ±{}", milliseconds(resolution)));
-        // The first is the one that is believed.
-        let others: Vec<String> = share
-            .witnesses
-            .iter()
-            .skip(1)
-            .map(|witness| format!("{} {}", witness.evidence, milliseconds(witness.duration)))
-            .collect();
-        let also = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
         let estimated = if share.estimated { ", estimated" } else { "" };
         let inclusive = share.inclusive.filter(|inclusive| *inclusive > share.duration);
+        let evidence = |others: Vec<String>| {
+            let also = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
+            format!("{}{off}{estimated}{also}", share.evidence)
+        };
+        let by_field = evidence(others(share, by_field));
+        let fits = NOTE.width(&by_field) <= most;
         Self {
             name: share.includes.iter().fold(share.layer.to_string(), |name, included| format!("{name} + {included}")),
             own: milliseconds(share.duration),
             with_called: inclusive.map(milliseconds).unwrap_or_default(),
-            evidence: format!("{}{off}{estimated}{also}", share.evidence),
+            evidence: if fits { by_field } else { evidence(others(share, |_| String::new())) },
         }
     }
+}
+
+/// What else is said of a layer, the first one being believed: each once. `field` is what stands between who and how long.
+fn others(share: &LayerShare, field: impl Fn(&Witness) -> String) -> Vec<String> {
+    let mut others: Vec<String> = Vec::new();
+    for witness in share.witnesses.iter().skip(1) {
+        let said = format!("{}{} {}", witness.evidence, field(witness), milliseconds(witness.duration));
+        if !others.contains(&said) {
+            others.push(said);
+        }
+    }
+    others
+}
+
+fn by_field(witness: &Witness) -> String {
+    witness.field.as_ref().map_or_else(String::new, |field| format!(" {}", field.replace(['\n', '\r'], " ")))
 }
 
 impl Request {
@@ -187,7 +207,7 @@ impl Request {
         };
         let rows = placed.iter().enumerate().map(|(index, placed)| {
             let middle = row_middle(index + 1);
-            let texts = Texts::new(placed.share);
+            let texts = Texts::new(placed.share, columns.most_evidence);
             let indent = INDENT * times(placed.depth + 1);
             let fit = |text: &str, font: Font, room: f64| ellipsised(text, font.weight, font.size, room, Shorten::End);
             let name = fit(&texts.name, NAME, columns.names - indent);

@@ -84,6 +84,32 @@ fn own_times_stand_beside_the_bars_with_who_says_so() {
 }
 
 #[test]
+fn who_else_speaks_of_a_layer_is_named_where_there_is_room() {
+    let said = |field: Option<&str>, ms: u64| json!({"evidence": "xray", "field": field, "duration_ns": ms * MS});
+    for (width, witnesses, expect) in [
+        (
+            1_600.0,
+            [said(None, 40), said(Some("AWS::Lambda"), 43), said(Some("Invocation"), 43)],
+            "xray; also xray AWS::Lambda 43.0, xray Invocation 43.0",
+        ),
+        (800.0, [said(None, 40), said(Some("AWS::Lambda"), 43), said(Some("Invocation"), 43)], "xray; also xray 43.0"),
+        (
+            800.0,
+            [said(None, 40), said(Some("AWS::Lambda"), 43), said(Some("Invocation"), 42)],
+            "xray; also xray 43.0, xray 42.0",
+        ),
+        (800.0, [said(None, 40), said(None, 40), said(None, 40)], "xray; also xray 40.0"),
+    ] {
+        let mut layers = json!([{"layer": "lambda", "duration_ns": 40 * MS, "evidence": "xray", "estimated": false}]);
+        layers[0]["witnesses"] = json!(witnesses);
+        let trace = request(40 * MS, &layers);
+        let layout = Layout::new(&[&trace], 0, "title", width);
+        assert!(texts(&layout).contains(&expect), "{expect} not in {:?}", texts(&layout));
+        check(&layout);
+    }
+}
+
+#[test]
 fn what_cannot_be_drawn_is_an_error() {
     let options = ChartOptions::default();
     assert!(matches!(layers(&[], &options), Err(ChartError::NoTraces { chart: "layers" })));
