@@ -100,7 +100,7 @@ fn widening((sample, ranks): (&Sample, &MedianRanks), (than, other_ranks): (&Sam
 }
 
 /// What a standard normal variable exceeds with this probability, which is at most one half, by bisection.
-fn normal_quantile(tail: f64) -> f64 {
+pub(super) fn normal_quantile(tail: f64) -> f64 {
     let (mut low, mut high) = (0.0, 40.0);
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);

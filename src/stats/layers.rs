@@ -126,7 +126,7 @@ fn cost(layer: &str, with: &Node<'_>, without: &Node<'_>, settings: &Settings) -
         without: without.row().clone(),
         path: with.path.clone(),
         estimate: comparison.estimate(settings),
-        verdict: comparison.finding(comparison.p_value, settings).verdict,
+        verdict: comparison.finding(comparison.p_value, 1, settings).verdict,
     })
 }
 

@@ -36,6 +36,7 @@ pub use measure::{Measure, MeasureError};
 pub(crate) use random::SplitMix64;
 pub use sample::{Sample, Stats};
 pub use settings::{Confidence, ConfidenceError, Settings, Tolerance, ToleranceError};
+pub(crate) use settings::{INDISTINCT, NEGLIGIBLE};
 pub use signed::SignedNanos;
 pub use slo::{Held, Miss, Objective, Reading, Shortfall, Slo, SloError, Statistic};
 pub use summarise::{Baseline, SummariseError, summarise};

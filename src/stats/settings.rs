@@ -9,12 +9,12 @@ use crate::time::Nanos;
 
 /// A difference below this, in the middle of everything that happens on a host, is none: how far apart two measurements of the same
 /// thing lie because a thread was woken a little later. It counts only where no tolerance was chosen.
-pub(super) const NEGLIGIBLE: Nanos = Nanos::from_micros(50);
+pub(crate) const NEGLIGIBLE: Nanos = Nanos::from_micros(50);
 
 /// A difference that is not shown, and cannot be larger than this, is the same: phases of a few hundred microseconds often come in two
 /// kinds (the body has arrived with the head, or has not), between which their median jumps. It counts only where no tolerance was
 /// chosen.
-pub(super) const INDISTINCT: Nanos = Nanos::from_micros(250);
+pub(crate) const INDISTINCT: Nanos = Nanos::from_micros(250);
 
 /// How groups are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +90,8 @@ impl From<Confidence> for f64 {
 }
 
 /// How large a difference may be that is the same still.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Tolerance {
     /// What the requests of one target differ by among themselves, and at least a quarter of a millisecond.
     #[default]
@@ -143,6 +144,24 @@ impl FromStr for Tolerance {
     }
 }
 
+impl TryFrom<String> for Tolerance {
+    type Error = ToleranceError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// To the nanosecond, which people need not read.
+impl From<Tolerance> for String {
+    fn from(tolerance: Tolerance) -> Self {
+        match tolerance {
+            Tolerance::Absolute(length) => format!("{}ns", length.get()),
+            Tolerance::Spread | Tolerance::PerMille(_) => tolerance.to_string(),
+        }
+    }
+}
+
 /// As it can be read back.
 impl fmt::Display for Tolerance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +194,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(expect), "{text}");
             assert_eq!(expect.to_string(), shown);
             assert_eq!(shown.parse(), Ok(expect));
+            assert_eq!(Tolerance::try_from(String::from(expect)), Ok(expect));
         }
         for text in ["", "%", "-1%", "0", "1e9ms", "5 parsecs", "NaN", "inf", "1.2.3ms", "99999999%"] {
             assert_eq!(text.parse::<Tolerance>(), Err(ToleranceError(text.to_owned())), "{text}");

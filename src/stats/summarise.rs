@@ -52,6 +52,7 @@ pub fn summarise(groups: &[Group<'_>], baseline: &Baseline, settings: &Settings)
         interrupted: false,
         targets: measured.iter().map(Measured::summary).collect(),
         baseline: baseline.name().map(str::to_owned),
+        same_within: baseline.name().map(|_| settings.same_within),
         differences: Vec::new(),
         not_compared: Vec::new(),
         unmatched: Vec::new(),
@@ -161,7 +162,7 @@ impl Summary {
         }
         let p_values: Vec<f64> = comparisons.iter().map(|(_, _, comparison)| comparison.p_value).collect();
         for ((phase, counts, comparison), p_adjusted) in comparisons.into_iter().zip(adjusted(&p_values)) {
-            let finding = comparison.finding(p_adjusted, settings);
+            let finding = comparison.finding(p_adjusted, p_values.len(), settings);
             self.differences.push(Difference {
                 row: one.row().clone(),
                 against: against.row().clone(),
@@ -175,6 +176,7 @@ impl Summary {
                 p_adjusted,
                 verdict: finding.verdict,
                 within: finding.within,
+                least: finding.least,
                 more: finding.more,
             });
         }

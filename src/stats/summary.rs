@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Confidence, Connection, Held, LayerDifference, LayerNote, Measure, SignedNanos, Stats, Wanted};
+use super::{Confidence, Connection, Held, LayerDifference, LayerNote, Measure, SignedNanos, Stats, Tolerance, Wanted};
 use crate::target::LayerPath;
 use crate::time::Nanos;
 use crate::trace::TraceId;
@@ -22,6 +22,9 @@ pub struct Summary {
     pub targets: Vec<TargetSummary>,
     /// The target, or the run, that the others are compared with; `None` where nothing is compared.
     pub baseline: Option<String>,
+    /// How large a difference may be that is the same still: `spread`, `5%`, `2000000ns`; `None` where nothing is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_within: Option<Tolerance>,
     /// Each measure of each row against that of its baseline.
     pub differences: Vec<Difference>,
     /// Measures that only one of two rows has.
@@ -214,8 +217,11 @@ pub struct Difference {
     /// With [`Verdict::Same`]: no difference beyond this fits the interval.
     #[serde(rename = "within_ns", default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Nanos>,
+    /// With [`Verdict::Unclear`], where the smaller of the two samples has fewer than any verdict takes: how many that are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<u64>,
     /// With [`Verdict::Unclear`]: how many more requests of each of the two a verdict would need, roughly, if the medians stay where
-    /// they are; `None` where no number of requests would help.
+    /// they are; `None` where no number of requests would help, and where there are too few to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<u64>,
 }

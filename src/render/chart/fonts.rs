@@ -127,14 +127,15 @@ pub(super) fn ellipsised(text: &str, weight: Weight, size: f64, room: f64, short
     if width(&text, weight, size) <= room { text } else { String::new() }
 }
 
-/// The text as one line that any XML reader accepts: characters that XML 1.0 §2.2 forbids, line breaks and those that turn
-/// the direction of writing become U+FFFD.
+/// The text as one line that any XML reader accepts: line breaks and control characters, of which XML 1.0 §2.2 forbids most and no
+/// face has a glyph, become blanks; what else it forbids, and what turns the direction of writing, becomes U+FFFD.
 pub(super) fn printable(text: &str) -> String {
     let clean = |character: char| match character {
-        '\u{FFFE}' | '\u{FFFF}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+        '\u{2028}' | '\u{2029}' => ' ',
+        '\u{FFFE}' | '\u{FFFF}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
             '\u{FFFD}'
         }
-        _ if character.is_control() => '\u{FFFD}',
+        _ if character.is_control() => ' ',
         _ => character,
     };
     text.chars().map(clean).collect()
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_xml_forbids_is_replaced() {
-        assert_eq!(printable("a\u{0}b\nc\u{1B}[1m\u{202E}é<&\""), "a\u{FFFD}b\u{FFFD}c\u{FFFD}[1m\u{FFFD}é<&\"");
+        assert_eq!(printable("a\u{0}b\nc\u{1B}[1m\u{2028}\u{202E}é\u{FFFE}<&\""), "a b c [1m \u{FFFD}é\u{FFFD}<&\"");
     }
 
     proptest! {

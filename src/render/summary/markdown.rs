@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::objectives::{headline, measured, result};
 use super::words::{
-    counted, doubt, interval, layer_note, measures, nothing_compared, of_pair, outliers, pairs, requests, sentence,
-    signed, stats, verdict,
+    counted, doubt, interval, layer_note, meaning_of_same, measures, nothing_compared, of_pair, outliers, pairs,
+    reasons, requests, sentence, signed, stats, verdict,
 };
 use crate::render::length::millis;
 use crate::render::markdown::{escaped, row};
@@ -144,13 +144,19 @@ fn legend(summary: &Summary) -> String {
     let Some(first) = summary.differences.first() else { return format!("\nMedians.{}\n", few(summary)) };
     let baseline = summary.baseline.as_deref().unwrap_or_default();
     let percent = first.estimate.confidence.get() * 100.0;
+    let same = meaning_of_same(summary).map_or(String::new(), |words| format!(" {}.", escaped(&words)));
     let mut text = format!(
-        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.{}\n",
+        "\nMedians; ↑ slower, ↓ faster than {}, ? unclear. Differences of medians with their {percent} % interval.{same}{}\n",
         escaped(baseline),
         few(summary)
     );
-    let hints = summary.differences.iter().filter(|one| one.verdict == Verdict::Unclear && one.more.is_some());
-    for one in hints.filter(|one| one.phase != Measure::Total) {
+    // What the sentence on the whole has said already is not said again of each phase.
+    let of_total = |one: &Difference| {
+        of_pair(summary, &one.row, &one.against).find(|other| other.phase == Measure::Total).map(reasons)
+    };
+    let hints =
+        summary.differences.iter().filter(|one| !reasons(one).is_empty() && Some(reasons(one)) != of_total(one));
+    for one in hints {
         _ = writeln!(text, "- {}, {}: {}", escaped(&one.row.label()), one.phase, escaped(&verdict(one)));
     }
     text
@@ -202,7 +208,8 @@ fn notes(summary: &Summary) -> String {
         let far_out = outliers(target).len();
         if far_out > 0 {
             let of = target.requests - target.failures;
-            _ = writeln!(text, "- {label}: {far_out} of {of} requests lie far out in a phase; they are counted in");
+            let (lie, they_are) = if far_out == 1 { ("lies", "it is") } else { ("lie", "they are") };
+            _ = writeln!(text, "- {label}: {far_out} of {of} requests {lie} far out in a phase; {they_are} counted in");
         }
     }
     if text.is_empty() { text } else { format!("\n{text}") }
@@ -224,10 +231,13 @@ mod tests {
             "\n- **faster**: few \\| \\<b\\> is faster than ec2 by ",
             "\n| ec2 | – | – | 30 | 0 | 0.900 | 15.995 | 17.487 | 0.060 | 17.417 | 0.090 | **51.752** | 53.323 |\n",
             " | 32 | 2 | 0.907 | 15.945 | 17.348 | 0.061 | 19.294 ↑ | 0.090 | **53.617** ↑ | 55.097 |\n",
-            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval. A p95 in \
-             parentheses is the maximum: of fewer than 20 requests there is no other.\n- few",
+            "\nMedians; ↑ slower, ↓ faster than ec2, ? unclear. Differences of medians with their 95 % interval. same: the whole \
+             interval lies within the margin: what two requests differ by anyway, at least ±0.250 ms (±0.050 ms where interval and \
+             rank test both show a difference). A p95 in parentheses is the maximum: of fewer than 20 requests there is no other.\n\
+             - few \\| \\<b\\>, ",
+            ": unclear, too few requests for a verdict: 5 of at least 10\n",
             "\n- **elb**: +1.877 ms (",
-            "\n- elb failed: connect.refused ×2\n- twin answered: 200 ×30, 503 ×1\n- twin: 1 of 31 requests lie far out",
+            "\n- elb failed: connect.refused ×2\n- twin answered: 200 ×30, 503 ×1\n- twin: 1 of 31 requests lies far out in a phase; it is counted in\n",
         ] {
             assert!(text.contains(expect), "{expect:?} is not in\n{text}");
         }

@@ -94,6 +94,19 @@ pub(super) fn once_each() -> Summary {
     summarise(&grouped(&traces), &Baseline::Target("base".to_owned()), &Settings::default()).unwrap()
 }
 
+/// Two targets that were asked four times each, whose waits differ and whose sends do not.
+pub(super) fn few() -> Summary {
+    let of = |first: u32, name, wait: u64| {
+        (0..4_u32).map(move |index| {
+            let phases = &[("send", 60), ("wait", wait + u64::from(index) * 2_000)];
+            let specimen = Specimen { id: first + index, name: Some(name), phases, ..Specimen::default() };
+            trace(&Specimen { started: index * 100, ..specimen })
+        })
+    };
+    let traces: Vec<Trace> = of(0, "base", 20_000).chain(of(100, "other", 22_000)).collect();
+    summarise(&grouped(&traces), &Baseline::Target("base".to_owned()), &Settings::default()).unwrap()
+}
+
 prop_compose! {
     /// Groups of a few requests under any names, with and without vantages, paths and failures.
     pub(super) fn any_summary()(

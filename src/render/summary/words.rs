@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::render::length::millis;
 use crate::stats::{
-    Counts, Difference, Estimate, Interruption, LayerNote, Measure, Row, SignedNanos, Stats, Summary, TargetSummary,
-    Verdict,
+    Counts, Difference, Estimate, INDISTINCT, Interruption, LayerNote, Measure, NEGLIGIBLE, Row, SignedNanos, Stats,
+    Summary, TargetSummary, Tolerance, Verdict,
 };
 use crate::time::Nanos;
 
@@ -23,16 +23,60 @@ pub(super) fn interval(estimate: &Estimate) -> String {
     format!("{} to {}", signed(estimate.low), signed(estimate.high))
 }
 
-/// `slower`, `same within ±0.041`, `unclear, about 24 more of each would tell`.
+/// `slower`, `same within ±0.041`, `unclear, about 25 more of each would tell`.
 pub(super) fn verdict(difference: &Difference) -> String {
     let mut words = difference.verdict.as_str().to_owned();
     if let Some(within) = difference.within {
         _ = write!(words, " within ±{}", millis(within));
     }
-    if let Some(more) = difference.more {
-        _ = write!(words, ", about {more} more of each would tell");
+    for reason in reasons(difference) {
+        _ = write!(words, ", {reason}");
     }
     words
+}
+
+/// Why the verdict is none, and what would help; nothing for a difference that is none.
+pub(super) fn reasons(difference: &Difference) -> Vec<String> {
+    let Estimate { median, low, high, .. } = difference.estimate;
+    if difference.verdict != Verdict::Unclear || median.get() == 0 {
+        return Vec::new();
+    }
+    if let Some(least) = difference.least {
+        let counts = difference.counts;
+        return vec![format!(
+            "too few requests for a verdict: {} of at least {least}",
+            counts.target.min(counts.baseline)
+        )];
+    }
+    let unconfirmed = (low.get() > 0 || high.get() < 0).then(|| "the rank test does not confirm it".to_owned());
+    let more = difference.more.map(|more| format!("about {more} more of each would tell"));
+    unconfirmed.into_iter().chain(more).collect()
+}
+
+/// What "the same" means, where something is called so.
+pub(super) fn meaning_of_same(summary: &Summary) -> Option<String> {
+    if !summary.differences.iter().any(|one| one.verdict == Verdict::Same) {
+        return None;
+    }
+    let margin = match summary.same_within {
+        None => String::new(),
+        Some(Tolerance::Spread) => format!(
+            ": what two requests differ by anyway, at least ±{} ms (±{} ms where interval and rank test both show a difference)",
+            millis(INDISTINCT),
+            millis(NEGLIGIBLE)
+        ),
+        Some(share @ Tolerance::PerMille(_)) => format!(": ±{share} of the baseline's median"),
+        Some(Tolerance::Absolute(length)) => format!(": ±{} ms", millis(length)),
+    };
+    Some(format!("same: the whole interval lies within the margin{margin}"))
+}
+
+/// Completed requests in a second, unless several targets took turns there: how many it were then depends on all of them.
+pub(super) fn throughput(summary: &Summary, target: &TargetSummary) -> Option<f64> {
+    let is_there = |other: &Row| other.run == target.row.run && other.vantage == target.row.vantage;
+    let mut names = summary.targets.iter().map(|other| &other.row).filter(|row| row.redirects == 0 && is_there(row));
+    let first = names.next().map(|row| &row.name);
+    target.throughput_rps.filter(|_| names.all(|row| Some(&row.name) == first))
 }
 
 /// One sentence on the whole of two rows.
@@ -76,9 +120,9 @@ fn conclusion(summary: &Summary, difference: &Difference) -> String {
             format!("{one} is the same as {other}{within} ({range}){}", yet(summary, difference))
         }
         Verdict::Unclear => {
-            let more = difference.more.map_or(String::new(), |more| format!("; about {more} more of each would tell"));
+            let reasons = [vec![String::new()], reasons(difference)].concat().join("; ");
             format!(
-                "whether {one} is slower or faster than {other} is unclear ({range}){more}{}",
+                "whether {one} is slower or faster than {other} is unclear ({range}){reasons}{}",
                 yet(summary, difference)
             )
         }

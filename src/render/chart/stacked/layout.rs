@@ -169,12 +169,14 @@ impl Layout {
                 }
                 let bars = panel.bars.iter().zip(&middles).map(|(bar, middle)| {
                     let middle = top + middle;
-                    bar.as_ref()
-                        .map_or_else(|| missing(&plot, middle), |bar| PlacedBar::new(bar, (x, middle), scale, &metrics))
+                    bar.as_ref().map_or_else(
+                        || missing(&plot, middle),
+                        |bar| PlacedBar::new(bar, (x, middle), scale.unwrap_or_default(), &metrics),
+                    )
                 });
                 // The next panel's zero stands in the gutter.
                 let margin = if index + 1 == line.len() { MARGIN } else { 0.0 };
-                let grid = frame::grid(&plot, scale, metrics.axis, margin);
+                let grid = scale.map_or(Vec::new(), |scale| frame::grid(&plot, scale, metrics.axis, margin));
                 placed.push(PlacedPanel { plot, grid, labels, bars: bars.collect() });
             }
             top += height + BELOW_PANELS + titled + above - 18.0;
@@ -227,8 +229,8 @@ fn abreast(panels: usize, room: f64) -> usize {
     panels.clamp(1, most.clamp(1, MOST_ABREAST))
 }
 
-/// Pixels for a millisecond, so that every bar, whisker and number stays within its panel.
-fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> f64 {
+/// Pixels for a millisecond, so that every bar, whisker and number stays within its panel; `None` where no bar has a length.
+fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> Option<f64> {
     panels
         .bars()
         .filter_map(|bar| {
@@ -237,7 +239,6 @@ fn scale(panels: &Panels, metrics: &Metrics, width: f64) -> f64 {
             (end > 0.0).then(|| (width - text - SLIVER).max(1.0) / end)
         })
         .reduce(f64::min)
-        .unwrap_or(width)
 }
 
 /// What the colours mean, of those that occur, and the whisker.
@@ -281,7 +282,9 @@ impl Bar {
         let failed = Font { ink: FAILURE, ..NOTE };
         let mut texts: Vec<(String, Font)> =
             self.whole.iter().map(|whole| (format!("{} ms", milliseconds(whole.length)), metrics.name)).collect();
-        if self.failures > 0 {
+        if self.failures > 0 && self.failures == self.requests {
+            texts.push((format!("no request succeeded: {} failed", self.failures), failed));
+        } else if self.failures > 0 {
             texts.push((format!("{} of {} failed", self.failures, self.requests), failed));
         }
         let silent = self.requests - self.failures - self.measured;

@@ -5,7 +5,8 @@
 //! median of the whole. A part that did not happen in a request took no time of it, and counts as that here.
 //!
 //! Several targets measured from several places are small multiples: a panel for each target, a row for each place, the same
-//! rows and the same scale in all of them. Rows are then ordered by what their bars sum to.
+//! rows and the same scale in all of them. Rows are then ordered by what their bars sum to, and panels by their names. Where no
+//! request succeeded, there is no length to show, and so no axis.
 //!
 //! Runs that are kept apart have rows of their own, which stand together in the order of the runs: what was measured after a
 //! change below what was measured before it.
@@ -46,7 +47,8 @@ pub enum PartsOf {
     Wait,
 }
 
-/// In which order bars stand; those without a length stand last, but for [`Order::Given`].
+/// In which order bars stand; those without a length stand last, but for [`Order::Given`], with which panels stand as the groups came,
+/// too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The shortest first.

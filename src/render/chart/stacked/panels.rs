@@ -63,7 +63,11 @@ impl Panels {
         let targets = distinct(groups.iter().map(target)).len();
         let cell = |group| Cell::new(group, (targets, places), stacked);
         let cells: Vec<Cell<'_>> = groups.iter().map(cell).collect();
-        let panels = distinct(cells.iter().map(|cell| cell.panel.clone()));
+        let mut panels = distinct(cells.iter().map(|cell| cell.panel.clone()));
+        // Targets that took turns were first met by chance, and another run would set them in another order.
+        if stacked.order != Order::Given {
+            panels.sort_unstable();
+        }
         let units = distinct(cells.iter().map(|cell| cell.unit.clone()));
         let runs = order_of_runs(&cells);
 

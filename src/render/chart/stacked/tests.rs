@@ -129,6 +129,13 @@ fn several_targets_from_several_places_are_a_panel_each() {
         panels.panels.iter().map(|panel| panel.bars.iter().map(Option::is_some).collect()).collect();
     assert_eq!(known, [[true, true], [false, true]]);
 
+    let turned: Vec<Group<'_>> = everywhere.iter().rev().cloned().collect();
+    for (order, expect) in [(Order::Shortest, ["a", "b"]), (Order::Longest, ["a", "b"]), (Order::Given, ["b", "a"])] {
+        let panels = Panels::new(&turned, StackedOptions { order, ..StackedOptions::default() });
+        let titles: Vec<_> = panels.panels.iter().map(|panel| panel.title.as_str()).collect();
+        assert_eq!(titles, expect, "{order:?}: who took turns with whom is met first by chance");
+    }
+
     let somewhere = group("a", None, [&slow]);
     let with_unnamed: Vec<Group<'_>> = everywhere.iter().cloned().chain([somewhere]).collect();
     let panels = Panels::new(&with_unnamed, StackedOptions::default());
@@ -224,7 +231,7 @@ fn runs_from_several_places_are_rows_of_each_place() {
         .iter()
         .map(|panel| (panel.title.as_str(), panel.bars.iter().map(Option::is_some).collect()))
         .collect();
-    assert_eq!(known, [("b", vec![true; 4]), ("a", vec![true, true, false, true])]);
+    assert_eq!(known, [("a", vec![true, true, false, true]), ("b", vec![true; 4])]);
     check(&Layout::new(&panels, "title", "subtitle", &[], 1_200.0));
 }
 
@@ -255,6 +262,32 @@ fn what_is_missing_is_said_below_the_bars() {
             assert_eq!(svg.as_str().matches(footnote).count(), 2, "drawn, and said in words: {footnote}");
         }
     }
+}
+
+#[test]
+fn where_no_request_succeeded_there_is_no_axis() {
+    let traces = [failed(), failed(), request(&[("wait", 10)])];
+    let verdicts = |groups: &[Group<'_>]| -> (usize, Vec<String>) {
+        let layout = Layout::new(&Panels::new(groups, StackedOptions::default()), "title", "subtitle", &[], 800.0);
+        check(&layout);
+        let panel = &layout.panels[0];
+        let texts = panel.bars.iter().flat_map(|bar| bar.verdict.iter().map(|label| label.text.clone())).collect();
+        (panel.grid.len(), texts)
+    };
+    let all = ["no request succeeded: 2 failed", "no request succeeded: 1 failed"].map(str::to_owned);
+    let none = [group("a", None, &traces[..2]), group("b", None, &traces[..1])];
+    assert_eq!(verdicts(&none), (0, all.to_vec()));
+    let (ticks, texts) = verdicts(&[group("a", None, &traces[..2]), group("b", None, &traces[1..])]);
+    assert!(ticks > 1, "{ticks}");
+    assert_eq!(texts, ["10.0 ms", "1 of 2 failed", "no request succeeded: 2 failed"]);
+}
+
+#[test]
+fn a_title_is_one_line() {
+    let traces = [request(&[("wait", 10)])];
+    let options = ChartOptions { title: Some("One\ntwo\u{7}".to_owned()), ..ChartOptions::default() };
+    let svg = stacked(&[group("a", None, &traces)], StackedOptions::default(), &options).unwrap();
+    assert!(svg.as_str().contains("\nOne two") && !svg.as_str().contains('\u{FFFD}'), "{}", svg.as_str());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{INDENT, paint_of, paint_of_verdict};
 use crate::render::summary::words::{
-    interval, lacking, not_compared, nothing_compared, of_pair, pairs, sentence, signed, verdict,
+    interval, lacking, meaning_of_same, not_compared, nothing_compared, of_pair, pairs, sentence, signed, verdict,
 };
 use crate::render::terminal::Style;
 use crate::render::terminal::line::{Line, Paint, Paragraph, columns};
@@ -22,6 +22,9 @@ pub(super) fn lines(summary: &Summary, style: Style) -> Vec<Line> {
         let percent = first.estimate.confidence.get() * 100.0;
         let words = format!("differences of medians, with their {percent} % interval, ms");
         lines.push(Line::new(style).with(Paint::Dim, words));
+    }
+    if let Some(words) = meaning_of_same(summary) {
+        lines.extend(Paragraph::new(style, Line::new(style), 0).part(Paint::Dim, words).finish());
     }
     for (row, against) in pairs {
         lines.extend(pair(summary, row, against, style));

@@ -11,7 +11,7 @@ mod lengths;
 mod objectives;
 mod strip;
 
-use super::words::{counted, interruption, layer_note, outliers, requests};
+use super::words::{counted, interruption, layer_note, outliers, requests, throughput};
 use crate::render::length::millis;
 use crate::render::summary::words::{doubt, interval, signed};
 use crate::render::terminal::Style;
@@ -85,7 +85,7 @@ fn paint_of_verdict(verdict: Verdict) -> Paint {
     }
 }
 
-/// A row for each target: how many requests, how they ended, how many in a second.
+/// A row for each target: how many requests, how they ended, how many in a second where it alone was asked.
 fn targets(summary: &Summary, style: Style) -> Vec<Line> {
     let width = name_width(summary.targets.iter().map(|target| &target.row), style);
     let widest = summary.targets.iter().map(|target| requests(target).len()).max().unwrap_or(0);
@@ -104,7 +104,7 @@ fn targets(summary: &Summary, style: Style) -> Vec<Line> {
             let paint = if status.starts_with('2') { Paint::Good } else { Paint::Warn };
             ended = ended.part(paint, format!("{status} ×{count}"));
         }
-        if let Some(throughput) = target.throughput_rps {
+        if let Some(throughput) = throughput(summary, target) {
             ended = ended.part(Paint::Dim, format!("{throughput:.1} completed/s"));
         }
         if let Some(path) = &target.path {

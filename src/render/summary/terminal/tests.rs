@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::render::summary::specimens;
 use crate::render::terminal::{Colour, Glyphs};
+use crate::stats::{SignedNanos, Tolerance};
+use crate::time::Nanos;
 
 fn shown(summary: &Summary, width: usize, glyphs: Glyphs) -> String {
     terminal(summary, &Style { width, glyphs, colour: Colour::Never })
@@ -14,7 +16,7 @@ fn shown(summary: &Summary, width: usize, glyphs: Glyphs) -> String {
 fn what_was_measured_and_what_follows() {
     let text = shown(&specimens::compared(), 110, Glyphs::Unicode);
     for expect in [
-        "elb        32 requests · 2 failed: connect.refused ×2 · 200 ×30 · 10.2 completed/s · path elb,ec2\n",
+        "elb        32 requests · 2 failed: connect.refused ×2 · 200 ×30 · path elb,ec2\n",
         "ms           count     p50     p95      p99       sd      max    mean     min\ndns\n  ec2           30   0.900   0.950",
         "\nelb is slower than ec2 by 1.865 ms (",
         ", +3.6 %, mostly in wait\n  dns      +0.007  ",
@@ -22,7 +24,7 @@ fn what_was_measured_and_what_follows() {
         "  same within ±0.026 · 1 of 31 had none\n",
         "\nfew | <b> is faster than ec2 by 15.651 ms (",
         ", -30 %; only ec2 has dns and tls\n  dns      not compared: only ec2 has it\n",
-        "  unclear, about ",
+        "  unclear, too few requests for a verdict: 5 of at least 10\n",
         "\n  elb  +1.877  ",
         "  elb against ec2\n  ec2: answers the requests; no path goes without it\n",
         "\n  apig: no two paths differ in just this layer; \"lambda\" would tell\n",
@@ -124,10 +126,59 @@ fn an_interrupted_run_says_so_and_keeps_its_baseline_in_sight() {
     let expect = "\
 interrupted after 6 of 24 requests: what follows is of these
 ec2  0 of 8 requests
-elb  3 of 8 requests | 200 x3 | ";
+elb  3 of 8 requests | 200 x3
+";
     assert!(text.starts_with(expect), "{text}");
     let expect = "\nthere is no baseline to compare elb with: ec2 was not asked before the interruption\n";
     assert!(text.contains(expect), "{text}");
+}
+
+#[test]
+fn what_same_means_and_why_a_verdict_is_none_is_said() {
+    let text = shown(&specimens::compared(), 200, Glyphs::Unicode);
+    let expect = "\nsame: the whole interval lies within the margin: what two requests differ by anyway, at least ±0.250 ms (±0.050 ms \
+                  where interval and rank test both show a difference)\n";
+    assert_eq!(text.matches(expect).count(), 1, "{text}");
+    for (same_within, expect) in [
+        (None, "within the margin\n"),
+        (Some(Tolerance::PerMille(50)), "within the margin: ±5% of the baseline's median\n"),
+        (Some(Tolerance::Absolute(Nanos::from_millis(2))), "within the margin: ±2.000 ms\n"),
+    ] {
+        let text = shown(&Summary { same_within, ..specimens::compared() }, 100, Glyphs::Unicode);
+        assert!(text.contains(&format!("\nsame: the whole interval lies {expect}")), "{text}");
+    }
+    let text = shown(&specimens::few(), 200, Glyphs::Unicode);
+    assert!(!text.contains("would tell") && !text.contains("\nsame: "), "{text}");
+    for expect in ["is unclear (", " ms); too few requests for a verdict: 4 of at least 10\n"] {
+        assert!(text.lines().any(|line| format!("{line}\n").contains(expect) && line.starts_with("whether")), "{text}");
+    }
+    // What does not differ at all needs no reason.
+    assert!(text.lines().any(|line| line.starts_with("  send") && line.ends_with("unclear")), "{text}");
+
+    let mut unconfirmed = specimens::few();
+    for one in &mut unconfirmed.differences {
+        (one.least, one.more) = (None, Some(15));
+        one.estimate.median = SignedNanos::new(8_245_000);
+        (one.estimate.low, one.estimate.high) = (SignedNanos::new(6_163_000), SignedNanos::new(10_328_000));
+    }
+    let text = shown(&unconfirmed, 200, Glyphs::Unicode);
+    let expect = "to +10.328  unclear, the rank test does not confirm it, about 15 more of each would tell\n";
+    assert!(text.contains(expect), "{text}");
+}
+
+#[test]
+fn how_many_in_a_second_is_said_where_nobody_else_took_turns() {
+    for (summary, expect) in [(specimens::alone(), 1), (specimens::compared(), 0), (specimens::few(), 0)] {
+        let text = shown(&summary, 100, Glyphs::Unicode);
+        assert_eq!(text.matches("completed/s").count(), expect, "{text}");
+        assert!(summary.targets[0].throughput_rps.is_some());
+    }
+    // Two runs did not take turns.
+    let mut runs = specimens::few();
+    for (index, target) in runs.targets.iter_mut().enumerate() {
+        target.row.run = Some(format!("{index}.jsonl"));
+    }
+    assert_eq!(shown(&runs, 100, Glyphs::Unicode).matches("completed/s").count(), 2);
 }
 
 proptest! {
