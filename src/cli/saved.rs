@@ -129,7 +129,8 @@ impl Lines {
         {
             return Err(self.no_trace(None, Found::Compressed(program)));
         }
-        let text = std::str::from_utf8(line).ok().filter(|text| !text.contains('\0'));
+        // Where a line breaks off is in it, not on a line behind it.
+        let text = std::str::from_utf8(line.trim_ascii_end()).ok().filter(|text| !text.contains('\0'));
         let text = text.ok_or_else(|| self.no_trace(None, Found::NoText))?;
         if text.trim().is_empty() {
             return Ok(None);
@@ -232,6 +233,10 @@ mod tests {
             (
                 trace[..trace.len() / 2].to_owned(),
                 format!("f:1:{}: expected a trace of the form wirefall/trace/1: EOF", trace.len() / 2),
+            ),
+            (
+                format!("{trace}{{\"schema\":\n{trace}"),
+                "f:2:10: expected a trace of the form wirefall/trace/1: EOF while parsing a value".to_owned(),
             ),
             (
                 format!("{trace}{{"),
