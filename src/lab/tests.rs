@@ -373,10 +373,23 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
+/// A lab whose ports nobody else is given by chance once it is gone: they are below those that the system hands out (`ip(7)`,
+/// `ip_local_port_range`).
+fn lab_on_ports_of_its_own(profile: &str) -> (Lab, LabOptions) {
+    let profile = Profile::parse(profile, "test.toml").unwrap();
+    let first = 12_000 + u16::try_from(std::process::id() % 8_000).unwrap() * 2;
+    let mut labs = (first..32_000).step_by(2).filter_map(|https_port| {
+        let options = LabOptions { https_port, dns_port: https_port + 1, ..LabOptions::default() };
+        Some((Lab::start(&profile, &options).ok()?, options))
+    });
+    labs.next().expect("two free ports")
+}
+
 #[test]
 fn a_stopped_lab_finishes_what_is_under_way_and_frees_its_ports() {
-    let lab = lab_with("[ec2]\napp_ms = 200");
+    let (lab, options) = lab_on_ports_of_its_own("[ec2]\napp_ms = 200");
     let (https, dns) = (port(&lab, "ec2"), lab.dns_server());
+    assert_eq!((https, dns.port()), (options.https_port, options.dns_port));
     let mut under_way = ask_slowly(&lab);
     assert!(lab.stop(Nanos::from(PATIENCE)).is_empty());
     let mut answer = String::new();
@@ -384,7 +397,6 @@ fn a_stopped_lab_finishes_what_is_under_way_and_frees_its_ports() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 
     drop(UdpSocket::bind(dns).unwrap());
-    let options = LabOptions { https_port: https, dns_port: dns.port(), ..LabOptions::default() };
     let again = Lab::start(&Profile::default(), &options).unwrap();
     assert_eq!((port(&again, "ec2"), again.dns_server()), (https, dns));
     let error = Lab::start(&Profile::default(), &options).unwrap_err();
