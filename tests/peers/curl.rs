@@ -38,8 +38,11 @@ const FACTS: &[&str] = &[
 /// Cumulative times, in the order in which they pass.
 const TIMES: &[&str] =
     &["time_namelookup", "time_connect", "time_appconnect", "time_pretransfer", "time_starttransfer", "time_total"];
-/// How far apart both programs' times may lie, in seconds: they run one after another on a machine that does other things.
+/// How far apart both programs' times may lie, in seconds.
 const APART: f64 = 0.1;
+/// They run one after another on a machine that does other things, which may hold up either: what differs by chance agrees in
+/// one of so many tries, what differs in truth in none.
+const TRIES: usize = 5;
 
 /// What one program says of one transfer.
 #[derive(Debug)]
@@ -85,6 +88,21 @@ fn fact((value, name): (&&str, &&str)) -> String {
 
 /// Runs both programs with the same words, holds them against each other, and returns what wirefall and curl say.
 fn compare(words: &[String]) -> [Said; 2] {
+    let mut apart = String::new();
+    for _ in 0..TRIES {
+        let said = facts(words);
+        let times = TIMES.iter().zip(&said[0].times).zip(&said[1].times);
+        let mut far = times.filter(|((_, ours), theirs)| (*ours - *theirs).abs() >= APART);
+        match far.next() {
+            None => return said,
+            Some(((name, ours), theirs)) => apart = format!("{name} is {ours}, for curl {theirs}"),
+        }
+    }
+    panic!("{words:?}: {apart}, and no better in {TRIES} tries");
+}
+
+/// Runs both programs with the same words and compares all but how long they took.
+fn facts(words: &[String]) -> [Said; 2] {
     let directory = directory();
     let body = |name: &str| directory.path().join(name);
     let wirefall = ask(Path::new(env!("CARGO_BIN_EXE_wirefall")), &[], words, &body("wirefall"));
@@ -101,7 +119,6 @@ fn compare(words: &[String]) -> [Said; 2] {
         assert!(passed.is_sorted(), "{words:?}: {said:?}");
     }
     for ((name, ours), theirs) in TIMES.iter().zip(&wirefall.times).zip(&curl.times) {
-        assert!((ours - theirs).abs() < APART, "{words:?}: {name} is {ours}, for curl {theirs}");
         // Reached by one is reached by both. A name that needs no query takes curl some microseconds, wirefall nothing.
         let reached = (*ours > 0.0) == (*theirs > 0.0);
         assert!(reached || *name == "time_namelookup", "{words:?}: {name} is {ours}, for curl {theirs}");
